@@ -1,0 +1,173 @@
+"""Every environment variable Troupe reads: its type, its default, and what production asks of it.
+
+Nothing else in the project reads the environment. A secret may also come from a file: `SECRET_KEY_FILE=/run/secrets/key`.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+DEVELOPMENT_SECRET = "development-only-secret-that-production-refuses-to-start-with"  # noqa: S105
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class ConfigurationError(Exception):
+    """The environment is wrong; the message names every missing or unsafe variable at once."""
+
+
+def split_list(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def parse_duration(value: Any) -> Any:
+    """`15m`, `7d`, `30s`, `2h` or plain seconds."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d+)([smhd]?)", value.strip())
+    if not match:
+        raise ValueError("must be a duration such as 30s, 15m, 12h or 7d")
+    return timedelta(**{UNITS[match[2] or "s"]: int(match[1])})
+
+
+List = Annotated[list[str], NoDecode, BeforeValidator(split_list)]
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+
+
+class Environment(BaseSettings):
+    """The variables, in the order of the contract's section 14."""
+
+    model_config = SettingsConfigDict(extra="ignore", case_sensitive=True)
+
+    DJANGO_ENV: Literal["development", "test", "production"] = "development"
+    SECRET_KEY: str = DEVELOPMENT_SECRET
+    JWT_SECRET: str = DEVELOPMENT_SECRET
+    ALLOWED_HOSTS: List = []
+    PUBLIC_URL: str = "http://127.0.0.1:8000"
+    FRONTEND_URL: str = ""
+    CORS_ORIGINS: List = []
+    TRUSTED_PROXIES: List = []
+    HOST: str = "127.0.0.1"
+    PORT: int = Field(8000, ge=1, le=65535)
+    SERVICE_NAME: str = "troupe"
+    WEB_CONCURRENCY: int = Field(2, ge=1)
+    DATA_DIR: Path = Path("var")
+
+    DATABASE_URL: str = "postgresql://postgres@127.0.0.1:5432/troupe"
+    DIRECT_DATABASE_URL: str = ""
+    DATABASE_REPLICA_URL: str = ""
+    DATABASE_POOL_SIZE: int | None = Field(None, ge=0)
+    DATABASE_LOGGING: bool = False
+    REDIS_URL: str = "redis://127.0.0.1:6379/0"
+
+    JWT_EXPIRES_IN: Duration = timedelta(minutes=15)
+    REFRESH_TOKEN_EXPIRES_IN: Duration = timedelta(days=7)
+    RATE_LIMIT_FACTOR: float | None = Field(None, gt=0)
+    SKIP_DATABASE_HEALTHCHECK: bool = False
+
+    OPENAI_API_KEY: str = ""
+    OPENAI_BASE_URL: str = "https://api.openai.com/v1"
+    GOOGLE_AI_API_KEY: str = ""
+    GOOGLE_AI_BASE_URL: str = "https://generativelanguage.googleapis.com/v1beta/openai/"
+    ANTHROPIC_API_KEY: str = ""
+    ANTHROPIC_BASE_URL: str = "https://api.anthropic.com/v1/"
+    TEXT_BASE_URL: str = ""
+    TEXT_MODEL: str = ""
+    TEXT_API_KEY: str = ""
+    TEXT_STALL_TIMEOUT: float = Field(30.0, gt=0)
+
+    SENTRY_DSN: str = ""
+    LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    LOG_FILE_PATH: str = ""
+    PROMETHEUS_MULTIPROC_DIR: str = ""
+    INTERNAL_API_KEY: str = ""
+    OPERATIONS_TOKEN: str = ""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+    @property
+    def in_production(self) -> bool:
+        return self.DJANGO_ENV == "production"
+
+    @property
+    def in_development(self) -> bool:
+        return self.DJANGO_ENV == "development"
+
+    @property
+    def rate_limit_factor(self) -> float:
+        return self.RATE_LIMIT_FACTOR or (1.0 if self.in_production else 10.0)
+
+    @property
+    def pool_size(self) -> int:
+        return (20 if self.in_production else 10) if self.DATABASE_POOL_SIZE is None else self.DATABASE_POOL_SIZE
+
+
+def load_environment(environ: Mapping[str, str] = os.environ) -> Environment:
+    """Reads and checks the environment.
+
+    Raises ConfigurationError, naming every wrong, missing or unsafe variable in one message.
+    """
+    values, problems = _read(environ)
+    if values.get("DJANGO_ENV") == "production":
+        problems += [f"{name}: {rule}" for name, rule, holds in PRODUCTION_RULES if not holds(values.get(name, ""))]
+    try:
+        environment = Environment(**values)  # type: ignore[arg-type]
+    except ValidationError as error:
+        problems += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+    if problems:
+        raise ConfigurationError("Troupe can't start with this environment:\n  - " + "\n  - ".join(problems))
+    return environment
+
+
+def _read(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    values, problems = {}, []
+    for name in Environment.model_fields:
+        if environ.get(name):  # an empty variable is an unset one, as in every compose file
+            values[name] = environ[name]
+        elif path := environ.get(f"{name}_FILE"):
+            try:
+                values[name] = Path(path).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                problems.append(f"{name}_FILE: can't be read ({error.strerror})")
+    return values, problems
+
+
+def _is_strong_secret(value: str) -> bool:
+    return len(value) >= 32 and value != DEVELOPMENT_SECRET and len(set(value)) > 8
+
+
+def _lists_real_hosts(value: str) -> bool:
+    return bool(split_list(value)) and "*" not in split_list(value)
+
+
+def _is_https(value: str) -> bool:
+    return value.startswith("https://")
+
+
+def _is_closed_factor(value: str) -> bool:
+    try:
+        return not value or float(value) <= 1
+    except ValueError:
+        return True  # the type's own message says it
+
+
+Rule = tuple[str, str, Callable[[str], bool]]
+PRODUCTION_RULES: list[Rule] = [
+    ("SECRET_KEY", "must be set to 32 random characters or more", _is_strong_secret),
+    ("JWT_SECRET", "must be set to 32 random characters or more", _is_strong_secret),
+    ("ALLOWED_HOSTS", "must name the hosts this site answers for, without *", _lists_real_hosts),
+    ("PUBLIC_URL", "must be the site's https:// address", _is_https),
+    ("DATABASE_URL", "must be set", bool),
+    ("REDIS_URL", "must be set", bool),
+    ("CORS_ORIGINS", "must not contain *", lambda value: "*" not in value),
+    ("RATE_LIMIT_FACTOR", "must not be above 1 in production", _is_closed_factor),
+]

@@ -1,0 +1,341 @@
+"""Django's settings. The environment is read in `config.env` and nowhere else."""
+
+import sys
+from pathlib import Path
+
+import dj_database_url
+from csp.constants import NONE, SELF
+
+from config.env import ConfigurationError, load_environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+try:
+    env = load_environment()
+except ConfigurationError as error:
+    sys.exit(str(error))
+
+ENVIRONMENT = env.DJANGO_ENV
+IN_PRODUCTION = env.in_production
+DEBUG = False  # error pages and host checks are the same everywhere; development differs by its data and its log
+SECRET_KEY = env.SECRET_KEY
+SERVICE_NAME = env.SERVICE_NAME
+VERSION = "0.1.0"
+DATA_DIR = (BASE_DIR / env.DATA_DIR).resolve()
+PUBLIC_URL = env.PUBLIC_URL.rstrip("/")
+FRONTEND_URL = env.FRONTEND_URL.rstrip("/")
+ALLOWED_HOSTS = env.ALLOWED_HOSTS or ["*"]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+TRUSTED_PROXIES = env.TRUSTED_PROXIES
+INTERNAL_API_KEY = env.INTERNAL_API_KEY
+OPERATIONS_TOKEN = env.OPERATIONS_TOKEN
+
+INSTALLED_APPS = [
+    "unfold",
+    "config.apps.ConfigConfig",
+    "chat",
+    "generation",
+    "characters",
+    "billing",
+    "accounts",
+    "common",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_filters",
+    "django_htmx",
+    "heroicons",
+    "corsheaders",
+    "csp",
+    "django_rq",
+]
+
+MIDDLEWARE = [
+    "common.middleware.RequestMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "common.middleware.BrowserMiddleware",
+]
+
+# Pages and the admin pass through these as well; a call of the API that carries a token needs none of them, and on
+# a hot path they cost as much as the view itself (see common.middleware.BrowserMiddleware).
+BROWSER_MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.WebSessionMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+# The admin looks for its middleware in MIDDLEWARE alone; BrowserMiddleware brings it.
+SILENCED_SYSTEM_CHECKS = ["admin.E408", "admin.E409", "admin.E410"]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+ASGI_APPLICATION = "config.asgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "config.context.site",
+            ],
+        },
+    }
+]
+
+# --- data ---------------------------------------------------------------------------------------------------------
+
+STATEMENT_TIMEOUT_MS, LOCK_TIMEOUT_MS = (30_000, 15_000) if IN_PRODUCTION else (60_000, 30_000)
+SLOW_QUERY_SECONDS = 1.0 if IN_PRODUCTION else 5.0
+
+
+def database(url: str) -> dict:
+    """One database's settings. A pool of 0 keeps one connection a thread instead, which is right behind pgbouncer."""
+    config = dict(dj_database_url.parse(url))
+    config["OPTIONS"] = {
+        **config.get("OPTIONS", {}),
+        "application_name": SERVICE_NAME,
+        "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}",
+    }
+    if env.pool_size:
+        config["OPTIONS"]["pool"] = {
+            "min_size": 1,
+            "max_size": env.pool_size,
+            "timeout": 10 if IN_PRODUCTION else 30,
+        }
+    else:
+        config["CONN_MAX_AGE"] = None
+    config["DISABLE_SERVER_SIDE_CURSORS"] = True
+    return config
+
+
+DATABASES = {"default": database(env.DATABASE_URL)}
+if env.DIRECT_DATABASE_URL and len(sys.argv) > 1 and sys.argv[1] in {"migrate", "prepare"}:
+    DATABASES["default"] = database(env.DIRECT_DATABASE_URL)
+if env.DATABASE_REPLICA_URL:
+    DATABASES["replica"] = database(env.DATABASE_REPLICA_URL)
+DATABASE_LOGGING = env.DATABASE_LOGGING
+SKIP_DATABASE_HEALTHCHECK = env.SKIP_DATABASE_HEALTHCHECK
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.REDIS_URL
+REDIS_RETRIES = 20 if IN_PRODUCTION else 10
+CACHES = {"default": {"BACKEND": "common.cache.SharedRedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "cache"}}
+
+RQ_QUEUE_NAMES = ["high", "default", "low", "media", "webhooks", "mail", "events"]
+RQ_QUEUES = {
+    name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 600, "DEFAULT_RESULT_TTL": 86_400, "DEFAULT_FAILURE_TTL": 604_800}
+    for name in RQ_QUEUE_NAMES
+}
+RQ = {"JOB_CLASS": "common.jobs.TracedJob"}
+
+# --- people -------------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backends.EmailBackend"]
+LOGIN_URL = "sign_in"
+LOGIN_REDIRECT_URL = "discover"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+SIGN_UP_CREDITS = 20
+SIGN_UP_FREE_MESSAGES = 10
+
+JWT_SECRET = env.JWT_SECRET
+ACCESS_TOKEN_LIFETIME = env.JWT_EXPIRES_IN
+REFRESH_TOKEN_LIFETIME = env.REFRESH_TOKEN_EXPIRES_IN
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": JWT_SECRET,
+    "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFETIME,
+    "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
+    "ISSUER": SERVICE_NAME,
+    "USER_ID_CLAIM": "sub",
+    "LEEWAY": 0,
+}
+
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_COOKIE_AGE = (7 if IN_PRODUCTION else 1) * 86_400
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IN_PRODUCTION
+SESSION_COOKIE_NAME = "__Host-session" if IN_PRODUCTION else "session"
+
+# --- the API ------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.TokenAuthentication",
+        "accounts.authentication.WebSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["common.rendering.ORJSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["common.rendering.ORJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "common.openapi.ContractSchema",
+    "EXCEPTION_HANDLER": "common.errors.handle_exception",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+RATE_LIMIT_FACTOR = env.rate_limit_factor
+RATE_LIMIT_BANS = IN_PRODUCTION
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # a JSON body; uploads have their own limits
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Troupe",
+    "DESCRIPTION": "AI characters, their creators and their audiences. See docs/api.md for conventions.",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "common.openapi.add_problem_responses",
+    ],
+    "ENUM_NAME_OVERRIDES": {},
+}
+
+# --- text providers -----------------------------------------------------------------------------------------------
+
+OPENAI_BACKEND = "generation.providers.text.openai.OpenAIText"
+TEXT_PROVIDERS: dict[str, dict] = {}
+if env.OPENAI_API_KEY:
+    TEXT_PROVIDERS["openai"] = {
+        "BACKEND": OPENAI_BACKEND,
+        "BASE_URL": env.OPENAI_BASE_URL,
+        "API_KEY": env.OPENAI_API_KEY,
+        "TOKENS_FIELD": "max_completion_tokens",
+    }
+if env.GOOGLE_AI_API_KEY:
+    TEXT_PROVIDERS["google"] = {
+        "BACKEND": OPENAI_BACKEND,
+        "BASE_URL": env.GOOGLE_AI_BASE_URL,
+        "API_KEY": env.GOOGLE_AI_API_KEY,
+    }
+if env.ANTHROPIC_API_KEY:
+    TEXT_PROVIDERS["anthropic"] = {
+        "BACKEND": OPENAI_BACKEND,
+        "BASE_URL": env.ANTHROPIC_BASE_URL,
+        "API_KEY": env.ANTHROPIC_API_KEY,
+    }
+if env.TEXT_BASE_URL:
+    TEXT_PROVIDERS["custom"] = {
+        "BACKEND": OPENAI_BACKEND,
+        "BASE_URL": env.TEXT_BASE_URL,
+        "API_KEY": env.TEXT_API_KEY or "none",
+        "MODEL": env.TEXT_MODEL,
+    }
+for _provider in TEXT_PROVIDERS.values():
+    _provider["STALL_TIMEOUT"] = env.TEXT_STALL_TIMEOUT
+if not IN_PRODUCTION:
+    TEXT_PROVIDERS["local"] = {
+        "BACKEND": "generation.providers.text.local.LocalText",
+        "DELAY": 0.0 if ENVIRONMENT == "test" else 0.03,
+    }
+
+# --- the responder ------------------------------------------------------------------------------------------------
+
+REPLY_LEASE_SECONDS = 30
+REPLY_TAKEOVERS = 2
+REPLY_SWEEP_SECONDS = 1.0
+REPLIES_AT_ONCE = 100
+SHUTDOWN_SECONDS = 30 if IN_PRODUCTION else 10
+
+# --- serving ------------------------------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = not IN_PRODUCTION
+WHITENOISE_AUTOREFRESH = env.in_development
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if IN_PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+MEDIA_ROOT = DATA_DIR / "media"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# --- security -----------------------------------------------------------------------------------------------------
+
+SECURE_SSL_REDIRECT = False  # the proxy's work; a health check on the inner port must not be redirected
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.TRUSTED_PROXIES else None
+SECURE_HSTS_SECONDS = 31_536_000 if IN_PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IN_PRODUCTION
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:", "blob:"],
+        "connect-src": [SELF],
+        "font-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+CORS_ALLOWED_ORIGINS = env.CORS_ORIGINS
+CORS_ALLOW_CREDENTIALS = True
+CORS_URLS_REGEX = r"^/(api|v1|graphql)\b.*$"
+CORS_PREFLIGHT_MAX_AGE = 86_400 if IN_PRODUCTION else 600
+CORS_EXPOSE_HEADERS = ["X-Request-ID", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After", "ETag"]
+CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "if-none-match", "x-csrftoken", "x-request-id"]
+
+# --- the operators' console ---------------------------------------------------------------------------------------
+
+UNFOLD = {"SITE_TITLE": "Troupe", "SITE_HEADER": "Troupe", "SITE_SUBHEADER": "Operators' console", "SITE_URL": "/"}
+
+# --- logs and errors ----------------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.LOG_LEVEL
+LOG_FILE_PATH = env.LOG_FILE_PATH
+LOGGING_CONFIG = "common.logs.configure"
+LOGGING = {"level": env.LOG_LEVEL, "file": env.LOG_FILE_PATH, "pretty": not IN_PRODUCTION}
+SENTRY_DSN = env.SENTRY_DSN
