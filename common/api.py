@@ -1,0 +1,98 @@
+"""The base of every REST view: the gate (session and limits), idempotency, and the answer's headers."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.http import HttpResponseBase
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from common import idempotency
+from common.errors import UnsupportedMediaType, ValidationProblem
+from common.middleware import client_address
+from common.ratelimits import Gate
+
+NUL = "\x00"
+
+
+class InputSerializer(Serializer):
+    """A request's body. Unknown fields and NUL bytes (which PostgreSQL refuses) are errors, not surprises later."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict):
+            errors = {name: ["This field is not known."] for name in data.keys() - self.fields.keys()}
+            errors |= {name: ["NUL characters are not allowed."] for name, value in data.items() if _has_nul(value)}
+            if errors:
+                raise ValidationProblem(errors=errors)
+        return super().to_internal_value(data)
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return NUL in value
+    if isinstance(value, dict):
+        return any(_has_nul(part) for part in (*value.keys(), *value.values()))
+    return isinstance(value, list) and any(_has_nul(part) for part in value)
+
+
+class TroupeView(APIView):
+    """A view of the API.
+
+    `preset` overrides the rate limit's class (by default `read` for a public GET, else `api`); `windows(request)` adds
+    moving windows; `idempotent` honours `Idempotency-Key` on POST; `needs_redis` refuses work while limits can't be
+    counted.
+    """
+
+    preset: ClassVar[str | None] = None
+    public: ClassVar[bool] = False
+    idempotent: ClassVar[bool] = False
+    needs_redis: ClassVar[bool] = False
+
+    def windows(self, request: Request) -> Sequence[tuple[str, str]]:
+        return ()
+
+    def get_permissions(self) -> list[Any]:
+        return [] if self.public else super().get_permissions()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self.format_kwarg = None
+        neg = self.perform_content_negotiation(request)
+        request.accepted_renderer, request.accepted_media_type = neg
+        self.perform_authentication(request)
+        gate = Gate(
+            who=str(request.user.pk or client_address(request)),
+            preset=self.preset or ("read" if self.public and request.method in {"GET", "HEAD"} else "api"),
+            write=request.method not in {"GET", "HEAD", "OPTIONS"},
+            session_id=getattr(request.auth, "session_id", None),
+            windows=self.windows(request),
+            needs_redis=self.needs_redis,
+        )
+        self.gate = gate
+        gate.enter()
+        self.check_permissions(request)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in getattr(self, "gate", Gate("")).headers.items():
+            response.headers[name] = value
+        return response
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        key = request.headers.get("Idempotency-Key")
+        if self.idempotent and key is not None and request.method == "POST":
+            self.post = idempotency.once(key, self.post)  # type: ignore[attr-defined,method-assign]
+        return super().dispatch(request, *args, **kwargs)
+
+    def valid(self, serializer: type[Serializer], request: Request) -> dict[str, Any]:
+        """The request's body, checked. Raises ValidationProblem."""
+        if request.content_type and "json" not in request.content_type:
+            raise UnsupportedMediaType
+        checked = serializer(data=request.data)
+        checked.is_valid(raise_exception=True)
+        return checked.validated_data
+
+
+def no_content() -> Response:
+    return Response(status=204)
