@@ -1,0 +1,14 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_delete, post_save
+
+
+class GenerationConfig(AppConfig):
+    name = "generation"
+    verbose_name = "Generation"
+
+    def ready(self) -> None:
+        from generation.models import AIModel
+        from generation.selectors import forget_text_models
+
+        post_save.connect(forget_text_models, sender=AIModel)
+        post_delete.connect(forget_text_models, sender=AIModel)
