@@ -1,0 +1,32 @@
+"""Usernames: what one may look like, and which are not for people."""
+
+import re
+import uuid
+
+SHAPE = re.compile(r"[a-z0-9][a-z0-9_.-]{2,29}")
+SHAPE_SQL = r"^[a-z0-9][a-z0-9_.-]{2,29}$"
+
+# `/api/users/<name>` shares its place with these paths, and the rest would let a person pass for the house.
+RESERVED_WORDS = """
+me balances admin administrator api auth account accounts billing blocks export favourites health help login logout
+moderator null official operator organization organizations owner preferences profile root search security settings
+signin signout signup staff support system troupe undefined user users wallet webhook webhooks
+"""
+RESERVED = frozenset(RESERVED_WORDS.split())
+
+
+def clean_username(text: str) -> str:
+    """`text` as it is stored: trimmed, lower case. Raises ValueError with a message for the person."""
+    name = text.strip().lower()
+    if not SHAPE.fullmatch(name):
+        raise ValueError(
+            "Use 3 to 30 letters, digits, dots, dashes or underscores, beginning with a letter or a digit."
+        )
+    if name in RESERVED:
+        raise ValueError("This name is reserved. Please choose another.")
+    return name
+
+
+def stand_in_username(user_id: uuid.UUID) -> str:
+    """A name for who gave none. It tells nothing of the person: an address is private, a username is not."""
+    return f"guest-{user_id.hex[-12:]}"
