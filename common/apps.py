@@ -6,5 +6,8 @@ class CommonConfig(AppConfig):
 
     def ready(self) -> None:
         from common import database
+        from common.realtime import register_topic
+        from common.realtime.log import replay_for_user
 
         database.watch_slow_queries()
+        register_topic("user", replay=replay_for_user)

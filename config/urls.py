@@ -1,0 +1,28 @@
+"""Every address of the site, gathered from the apps."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+import accounts.urls
+import billing.urls
+import characters.urls
+import chat.urls
+from common import health
+
+APPS = [accounts, billing, characters, chat]
+
+handler400 = "config.errors.bad_request"
+handler403 = "config.errors.permission_denied"
+handler404 = "config.errors.not_found"
+handler500 = "config.errors.server_error"
+
+urlpatterns = [
+    *(path("api/", include(app.urls.api_urlpatterns)) for app in APPS),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("", include(health.urlpatterns)),
+    path("admin/django-rq/", include("django_rq.urls")),
+    path("admin/", admin.site.urls),
+    *(path("", include(app.urls.page_urlpatterns)) for app in APPS),
+]
