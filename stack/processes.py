@@ -1,0 +1,43 @@
+"""The processes of the embedded default. For production see the Procfile."""
+
+import shlex
+import sys
+
+from stack import ROOT
+
+QUEUES = "high default low media webhooks mail events"
+SHUTDOWN_SECONDS = 10
+NO_CODE = {"tests", "bench", "stack", "docs", "var", "static"}
+
+
+def commands(host: str, port: int, *, reload: bool) -> dict[str, str]:
+    """Shell commands by name. With `reload` each starts again when a source file changes."""
+    web = (
+        f"uvicorn config.asgi:application --host {host} --port {port} "
+        f"--timeout-graceful-shutdown {SHUTDOWN_SECONDS} --log-level warning --no-access-log"
+    )
+    others = {
+        # One worker with RQ's scheduler inside, for jobs that are put off: the least memory that does everything.
+        "worker": f"manage.py rqworker {QUEUES} --with-scheduler",
+        "responder": "manage.py responder",
+        "scheduler": "manage.py scheduler",
+    }
+    if not reload:
+        return {"web": _python(f"-m {web}")} | {name: _python(command) for name, command in others.items()}
+    folders = source_folders()
+    watched = " ".join(f"--reload-dir {folder}" for folder in folders)
+    return {"web": _python(f"-m {web} --reload --reload-include '*.html' {watched}")} | {
+        name: _python(f"-m watchfiles --filter python {shlex.quote(_python(command))} {' '.join(folders)}")
+        for name, command in others.items()
+    }
+
+
+def source_folders() -> list[str]:
+    """The top-level folders whose change should restart a process."""
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - NO_CODE
+    return sorted(packages | {"templates"} if (ROOT / "templates").is_dir() else packages)
+
+
+def _python(command: str) -> str:
+    # exec: otherwise a shell stays between us and the process, and keeps its exit code to itself.
+    return f"exec {shlex.quote(sys.executable)} {command}"
