@@ -11,6 +11,10 @@ from stack import checks, upkeep  # noqa: E402
 from stack.console import bold, say  # noqa: E402
 from stack.run import run  # noqa: E402
 
+ANOTHER_USER = (
+    "It may come from a run as another user: run as that one again, or have the folder given back to you "
+    '(sudo chown -R "$(id -un)" .).'
+)
 COMMANDS = {
     "run": lambda _: run(),
     "dev": lambda _: run(reload=True),
@@ -34,6 +38,9 @@ def main() -> int:
         return COMMANDS[command](arguments)
     except StackError as error:
         print(f"\n{bold(str(error))}" if "\n" not in str(error) else f"\n{error}", file=sys.stderr, flush=True)
+        return 1
+    except PermissionError as error:
+        print(f"\n{error.filename or error}: permission denied. {ANOTHER_USER}", file=sys.stderr, flush=True)
         return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,5 +1,6 @@
 """Locks between processes; the kernel drops them when their holder dies, however it dies."""
 
+import errno
 import fcntl
 import json
 import os
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stack import StackError
+from stack import VAR
 
 
 class HeldError(Exception):
@@ -57,14 +58,13 @@ def read_facts(path: Path) -> dict[str, Any]:
     return facts if isinstance(facts, dict) else {}
 
 
+def make_var() -> None:
+    """Makes var/, closed to other users; PostgreSQL's has to pass through it when we are root."""
+    make_folder(VAR, 0o711 if os.geteuid() == 0 else 0o700)
+
+
 def make_folder(path: Path, mode: int = 0o755) -> None:
-    """Makes the folder, or raises StackError when it isn't ours to write."""
-    try:
-        path.mkdir(mode=mode, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StackError(f"Can't make {path}: {error.strerror}.") from None
+    """Makes the folder. Raises PermissionError when it isn't ours to write in."""
+    path.mkdir(mode=mode, parents=True, exist_ok=True)
     if not os.access(path, os.W_OK | os.X_OK):
-        raise StackError(
-            f"You may not write in {path}: it belongs to {path.owner()}, perhaps from a run as another user. "
-            f"Run as {path.owner()}, or have it given back: sudo chown -R $(id -un) {path}"
-        )
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))

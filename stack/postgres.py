@@ -133,16 +133,20 @@ class Postgres:
         spec = importlib.util.find_spec(WHEEL.replace("-", "_"))
         if spec is None or not spec.submodule_search_locations:
             raise StackError(f"The package {WHEEL} is missing: delete .venv and try again.")
-        installed = Path(spec.submodule_search_locations[0]) / f"pginstall{MAJOR}"
-        if self.account.can_enter(installed / "bin" / "postgres"):
-            return installed / "bin"
+        package = Path(spec.submodule_search_locations[0])
+        programs = Path(package.name, f"pginstall{MAJOR}", "bin")
+        if self.account.can_enter(package.parent / programs / "postgres"):
+            return package.parent / programs
         copy = self.home / f"programs-{importlib.metadata.version(WHEEL)}"
         if not copy.exists():
-            half = copy.with_suffix(".half")
+            half = self.home / "programs.half"
             shutil.rmtree(half, ignore_errors=True)
-            shutil.copytree(installed, half, symlinks=True)
+            shutil.copytree(package, half / package.name, symlinks=True)
+            libraries = f"{package.name}.libs"  # the programs look for these beside their package
+            if (package.parent / libraries).is_dir():
+                shutil.copytree(package.parent / libraries, half / libraries, symlinks=True)
             half.rename(copy)
-        return copy / "bin"
+        return copy / programs
 
     def _make_data(self) -> None:
         """Makes the data folder beside its place and moves it there whole: an interrupted try leaves nothing."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from stack import MARK, ROOT, VAR, StackError, envfile, ports, venv
 from stack.console import bold, faint, say, step
-from stack.locks import HeldError, hold, make_folder
+from stack.locks import HeldError, hold, make_var
 from stack.logs import tail
 from stack.processes import commands
 from stack.services import Services
@@ -35,7 +35,7 @@ def run(*, reload: bool = False) -> int:
 @contextmanager
 def the_only_run(facts: dict[str, object]) -> Iterator[None]:
     """Raises StackError when something is running in this folder already."""
-    make_folder(VAR, 0o711 if os.geteuid() == 0 else 0o700)
+    make_var()
     try:
         with hold(LOCK, facts=facts | {"pid": os.getpid()}):
             yield

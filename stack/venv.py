@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stack import ROOT, VAR, StackError
 from stack.console import Step, step
-from stack.locks import hold, make_folder
+from stack.locks import hold, make_var
 from stack.logs import tail
 
 FOLDER = ROOT / ".venv"
@@ -34,7 +34,7 @@ def prepare(requirements: str) -> None:
     """Makes `.venv` hold what the file pins. Raises StackError that says what to do when it can't."""
     if is_current(requirements):
         return
-    make_folder(VAR)
+    make_var()
     with hold(VAR / "install.lock", wait=True):
         if not is_current(requirements):
             _build(requirements)
@@ -80,15 +80,13 @@ def _make() -> None:
             f"Python {version} can't make a virtual environment: its venv module is incomplete. "
             "On Debian and Ubuntu: sudo apt install python3-venv, then run the same command again."
         ) from None
-    except OSError as error:
-        raise StackError(f"Can't make {FOLDER}: {error.strerror}.") from None
 
 
 def _install(requirements: str, line: Step) -> int:
     """Runs pip and follows it; returns how many packages there are."""
     total = len(re.findall(r"^[\w.-]+==", (ROOT / requirements).read_text(encoding="utf-8"), re.MULTILINE))
     found = downloaded = 0
-    command = [str(PYTHON), "-m", "pip", "install", "--progress-bar", "off", "--no-input", "--disable-pip-version-check"]
+    command = [str(PYTHON), "-m", "pip", "install", "--progress-bar", "off", "--no-input"]
     with LOG.open("w", encoding="utf-8") as log, subprocess.Popen(
         [*command, "-r", requirements], cwd=ROOT, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
