@@ -3,3 +3,15 @@ from django.apps import AppConfig
 
 class AccountsConfig(AppConfig):
     name = "accounts"
+
+    def ready(self) -> None:
+        from django.contrib.auth.signals import user_logged_in, user_logged_out
+
+        from accounts import openapi, realtime, selectors, web_sessions  # noqa: F401
+        from common import sessions
+        from common.realtime import register_identifier
+
+        sessions.register_reader(selectors.session_is_live)
+        register_identifier(token=realtime.identify_token, web=realtime.identify_web_session)
+        user_logged_in.connect(web_sessions.on_logged_in, dispatch_uid="accounts")
+        user_logged_out.connect(web_sessions.on_logged_out, dispatch_uid="accounts")

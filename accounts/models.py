@@ -26,25 +26,28 @@ STAFF_ROLES = (Role.MODERATOR, Role.SUPPORT, Role.FINANCE, Role.ADMIN)
 
 
 class UserManager(BaseUserManager["User"]):
-    @transaction.atomic
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """A whole account: the person, the personal organisation, and what other apps give to a new account.
+        """A whole account, as `create_account` makes it. Without a password nobody can sign in with one.
 
         Checks nothing (see `services.sign_up`). Raises IntegrityError where the address or the username is taken.
         """
         user = self.model(email=self.normalize_email(email.strip()), **fields)
-        user.username = user.username or names.stand_in_username(user.pk)
+        user.is_superuser = user.role == Role.ADMIN
         user.set_password(password)
-        user.save(using=self._db, force_insert=True)
+        return self.create_account(user)
+
+    @transaction.atomic
+    def create_account(self, user: "User") -> "User":
+        """Saves the person, makes the personal organisation, and lets other apps give what a new account gets."""
+        user.username = user.username or names.stand_in_username(user.pk)
+        user.save(force_insert=True)
         organization = Organization.objects.create(name=user.display_name or user.username, personal=True)
         Membership.objects.create(user=user, organization=organization, role=Membership.Role.OWNER, personal=True)
         registry.account_created(user, organization)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        return self.create_user(
-            email, password, **{"role": Role.ADMIN, "is_superuser": True, "email_verified": True} | fields
-        )
+        return self.create_user(email, password, **{"role": Role.ADMIN, "email_verified": True} | fields)
 
     def get_by_natural_key(self, username: str | None) -> "User":
         """By address, in any case of letters. Raises User.DoesNotExist."""

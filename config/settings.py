@@ -81,7 +81,8 @@ BROWSER_MIDDLEWARE = [
 ]
 
 # The admin looks for its middleware in MIDDLEWARE alone; BrowserMiddleware brings it.
-SILENCED_SYSTEM_CHECKS = ["admin.E408", "admin.E409", "admin.E410"]
+# An address is unique by a constraint on its lower case, which auth.W004 doesn't see.
+SILENCED_SYSTEM_CHECKS = ["admin.E408", "admin.E409", "admin.E410", "auth.W004"]
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -330,7 +331,7 @@ CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-ke
 
 # --- the operators' console ---------------------------------------------------------------------------------------
 
-UNFOLD = {"SITE_TITLE": "Troupe", "SITE_HEADER": "Troupe", "SITE_SUBHEADER": "Operators' console", "SITE_URL": "/"}
+UNFOLD = {"SITE_TITLE": "Troupe", "SITE_HEADER": "Troupe", "SITE_SUBHEADER": "Operators' console", "SITE_URL": "/", "LOGIN": {"form": "accounts.forms.StaffSignInForm"}}
 
 # --- logs and errors ----------------------------------------------------------------------------------------------
 

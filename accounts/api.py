@@ -1,0 +1,167 @@
+"""Signing up, in and out over the API, and who I am."""
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import selectors, services
+from accounts.limits import account_gate
+from accounts.models import Role
+from accounts.services import SignedIn
+from common.api import InputSerializer, TroupeView, no_content
+from common.middleware import client_address
+
+MAX_TOKEN = 4096
+MAX_UTM = 10
+
+
+class SignUpInput(InputSerializer):
+    email = serializers.EmailField(max_length=254)
+    password = serializers.CharField(max_length=services.MAX_PASSWORD, trim_whitespace=False)
+    username = serializers.CharField(required=False, min_length=3, max_length=30)
+    utm = serializers.DictField(
+        child=serializers.CharField(max_length=200, allow_blank=True), required=False, help_text="Where they came from."
+    )
+
+    def validate_utm(self, utm: dict[str, str]) -> dict[str, str]:
+        if len(utm) > MAX_UTM or any(len(name) > 40 for name in utm):
+            raise serializers.ValidationError(f"Give at most {MAX_UTM} names of at most 40 characters.")
+        return utm
+
+
+class SignInInput(InputSerializer):
+    email = serializers.EmailField(max_length=254)
+    password = serializers.CharField(max_length=services.MAX_PASSWORD, trim_whitespace=False)
+    code = serializers.CharField(
+        required=False, max_length=32, help_text="The second factor, for who has one; otherwise it is not looked at."
+    )
+
+
+class RefreshInput(InputSerializer):
+    refresh = serializers.CharField(max_length=MAX_TOKEN)
+
+
+class UserOutput(serializers.Serializer):
+    id = serializers.UUIDField()
+    email = serializers.EmailField()
+    email_verified = serializers.BooleanField()
+    username = serializers.CharField()
+    display_name = serializers.CharField()
+    bio = serializers.CharField()
+    avatar = serializers.URLField(allow_null=True)
+    locale = serializers.CharField()
+    timezone = serializers.CharField()
+    role = serializers.ChoiceField(choices=Role.choices)
+    plan = serializers.CharField()
+    is_premium = serializers.BooleanField()
+    last_seen_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class SignedInOutput(serializers.Serializer):
+    user = UserOutput()
+    access = serializers.CharField()
+    refresh = serializers.CharField()
+
+
+class MeOutput(serializers.Serializer):
+    user = UserOutput()
+    wallet = serializers.DictField(allow_null=True)
+    subscription = serializers.DictField(allow_null=True)
+    limits = serializers.DictField(allow_null=True)
+
+
+def signed_in_response(signed_in: SignedIn, status: int = 200) -> Response:
+    body = {
+        "user": selectors.user_data(signed_in.user),
+        "access": signed_in.access,
+        "refresh": signed_in.refresh,
+    }
+    return Response(body, status=status, headers={"Cache-Control": "no-store"})
+
+
+class DoorView(TroupeView):
+    """What is open to who is not signed in. A token that comes along is not looked at: it may have expired."""
+
+    public = True
+    preset = "auth"
+    authentication_classes: ClassVar[list[Any]] = []
+
+    def enter_account_gate(self, email: str) -> None:
+        """Raises RateLimited; the answer's headers then tell of this limit."""
+        gate = account_gate(email)
+        by_address, self.gate = self.gate, gate
+        gate.enter()
+        if _remaining(by_address) < _remaining(gate):
+            self.gate = by_address
+
+
+def _remaining(gate: Any) -> int:
+    return int(gate.headers.get("X-RateLimit-Remaining", 0))
+
+
+def origin(request: Request) -> dict[str, str]:
+    return {"user_agent": request.META.get("HTTP_USER_AGENT", ""), "address": client_address(request)}
+
+
+class SignUpView(DoorView):
+    @extend_schema(operation_id="auth_signup", request=SignUpInput, responses={201: SignedInOutput})
+    def post(self, request: Request) -> Response:
+        """Makes an account and signs it in. A new account is given credits and free messages."""
+        fields = self.valid(SignUpInput, request)
+        self.enter_account_gate(fields["email"])
+        return signed_in_response(services.sign_up(**fields, **origin(request)), status=201)
+
+
+class RegisterView(SignUpView):
+    @extend_schema(operation_id="auth_register", request=SignUpInput, responses={201: SignedInOutput})
+    def post(self, request: Request) -> Response:
+        """The same as `POST /api/auth/signup`."""
+        return super().post(request)
+
+
+class SignInView(DoorView):
+    @extend_schema(operation_id="auth_login", request=SignInInput, responses={200: SignedInOutput})
+    def post(self, request: Request) -> Response:
+        """Begins a session. An unknown address and a wrong password are told alike: 401."""
+        fields = self.valid(SignInInput, request)
+        self.enter_account_gate(fields["email"])
+        signed_in = services.sign_in(email=fields["email"], password=fields["password"], **origin(request))
+        return signed_in_response(signed_in)
+
+
+class RefreshView(DoorView):
+    preset = "api"
+    needs_redis = True
+
+    @extend_schema(operation_id="auth_refresh", request=RefreshInput, responses={200: SignedInOutput})
+    def post(self, request: Request) -> Response:
+        """Exchanges the refresh token for a new pair. The old one used again ends the session: `TOKEN_REUSED`."""
+        fields = self.valid(RefreshInput, request)
+        return signed_in_response(services.refresh(refresh_token=fields["refresh"]))
+
+
+class SignOutView(DoorView):
+    @extend_schema(operation_id="auth_signout", request=RefreshInput, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Ends the session: its tokens are dead at once and its sockets are closed."""
+        fields = self.valid(RefreshInput, request)
+        services.sign_out(refresh_token=fields["refresh"])
+        return no_content()
+
+
+class MeView(TroupeView):
+    @extend_schema(operation_id="auth_me", responses={200: MeOutput})
+    def get(self, request: Request) -> Response:
+        """Who I am, my wallet, my subscription and my limits."""
+        return Response(selectors.me_data(request.auth.user_id, request.auth.organization_id))
+
+
+class ProfileView(MeView):
+    @extend_schema(operation_id="auth_profile", responses={200: MeOutput})
+    def get(self, request: Request) -> Response:
+        """The same as `GET /api/auth/me`."""
+        return super().get(request)

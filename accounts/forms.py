@@ -1,0 +1,68 @@
+"""The sign-in forms of the pages and of the admin."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import AbstractBaseUser
+from unfold.forms import AuthenticationForm
+
+from accounts import services
+from accounts.limits import enter_web_door
+from accounts.models import User
+from common.errors import Problem
+from common.middleware import client_address
+
+
+class ProblemForm(forms.Form):
+    """A form that can say what a service refused."""
+
+    def add_problem(self, problem: Problem) -> None:
+        """Each message to its field, or to the form as a whole."""
+        named = {field: messages for field, messages in (problem.errors or {}).items() if field in self.fields}
+        for field, messages in named.items():
+            self.add_error(field, messages)
+        if not named:
+            self.add_error(None, problem.detail)
+
+
+class SignInForm(ProblemForm):
+    email = forms.EmailField(
+        max_length=254,
+        widget=forms.EmailInput({"autocomplete": "username", "autofocus": True}),
+    )
+    password = forms.CharField(
+        strip=False, max_length=services.MAX_PASSWORD, widget=forms.PasswordInput({"autocomplete": "current-password"})
+    )
+
+
+class SignUpForm(ProblemForm):
+    email = forms.EmailField(max_length=254, widget=forms.EmailInput({"autocomplete": "email", "autofocus": True}))
+    username = forms.CharField(
+        required=False,
+        max_length=30,
+        help_text="3 to 30 letters, digits, dots, dashes or underscores.",
+        widget=forms.TextInput({"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    password = forms.CharField(
+        strip=False,
+        max_length=services.MAX_PASSWORD,
+        help_text="8 characters or more.",
+        widget=forms.PasswordInput({"autocomplete": "new-password"}),
+    )
+
+
+class StaffSignInForm(AuthenticationForm):
+    """The admin's own form, behind the same limits as every other door."""
+
+    def clean(self) -> dict[str, Any]:
+        assert self.request is not None
+        try:
+            enter_web_door(client_address(self.request), self.cleaned_data.get("username", ""))
+        except Problem as problem:
+            raise forms.ValidationError(problem.detail) from problem
+        return super().clean()
+
+    def confirm_login_allowed(self, user: AbstractBaseUser) -> None:
+        super().confirm_login_allowed(user)
+        if isinstance(user, User) and user.is_banned:
+            raise forms.ValidationError("This account is banned.")
