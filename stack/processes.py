@@ -23,11 +23,12 @@ def commands(host: str, port: int, *, reload: bool) -> dict[str, str]:
         "scheduler": "manage.py scheduler",
     }
     if not reload:
-        return {"web": _python(f"-m {web}")} | {name: _python(command) for name, command in others.items()}
+        return {"web": _exec(f"-m {web}")} | {name: _exec(command) for name, command in others.items()}
     folders = source_folders()
     watched = " ".join(f"--reload-dir {folder}" for folder in folders)
-    return {"web": _python(f"-m {web} --reload --reload-include '*.html' {watched}")} | {
-        name: _python(f"-m watchfiles --filter python {shlex.quote(_python(command))} {' '.join(folders)}")
+    watch, python = "-m watchfiles --verbosity warning --filter python", shlex.quote(sys.executable)
+    return {"web": _exec(f"-m {web} --reload --reload-include '*.html' {watched}")} | {
+        name: _exec(f"{watch} {shlex.quote(f'{python} {command}')} {' '.join(folders)}")
         for name, command in others.items()
     }
 
@@ -38,6 +39,6 @@ def source_folders() -> list[str]:
     return sorted(packages | {"templates"} if (ROOT / "templates").is_dir() else packages)
 
 
-def _python(command: str) -> str:
+def _exec(command: str) -> str:
     # exec: otherwise a shell stays between us and the process, and keeps its exit code to itself.
     return f"exec {shlex.quote(sys.executable)} {command}"

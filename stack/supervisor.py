@@ -25,7 +25,8 @@ KILL_SECONDS = 15
 LOOK_EVERY = 0.2
 SLOW_SECONDS = 60
 
-honcho.manager.KILL_WAIT = KILL_SECONDS
+# honcho's own clock starts only when a first process has ended, and its kill misses what left the process group.
+honcho.manager.KILL_WAIT = 10**6
 
 
 class Supervisor(Manager):
@@ -68,7 +69,11 @@ class Supervisor(Manager):
         if not self._failed:
             say(bold("\nStopping. Work in progress gets a few seconds to finish."))
         super().terminate()
-        _later(KILL_SECONDS, self.kill)  # honcho's own clock starts only when a first process has ended
+        _later(KILL_SECONDS, self.kill)
+
+    def kill(self) -> None:
+        super().kill()
+        leftovers.stop_leftovers(but_children=True)  # our children are honcho's forks, which end with their process
 
     def _asked_to_stop(self, number: int, _: FrameType | None) -> None:
         self.terminate()
