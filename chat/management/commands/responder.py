@@ -1,0 +1,24 @@
+"""`manage.py responder`: writes the characters' replies until it is asked to leave."""
+
+import asyncio
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from chat.responder import Responder
+
+
+class Command(BaseCommand):
+    help = "Streams the characters' replies, many at once. SIGTERM lets those in progress end first."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        responder = Responder()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
+            loop.add_signal_handler(number, responder.leave)
+        self.stdout.write("responder is ready")
+        await responder.run()
