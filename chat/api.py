@@ -48,7 +48,7 @@ class ConversationsView(TroupeView):
         items = selectors.conversations_of(
             request.user.pk,
             limit=limit + 1,
-            before=_read_place(request.query_params.get("cursor")),
+            before=read_place(request.query_params.get("cursor")),
             kind=_read_kind(request.query_params.get("kind")),
             character_id=_read_uuid("character", request.query_params.get("character")),
             archived=archived,
@@ -237,7 +237,8 @@ def _read_cursor_seq(cursor: str) -> int:
     return seq
 
 
-def _read_place(cursor: str | None) -> tuple[datetime, uuid.UUID] | None:
+def read_place(cursor: str | None) -> tuple[datetime, uuid.UUID] | None:
+    """The place in the list of conversations that a cursor names. Raises ValidationProblem."""
     if not cursor:
         return None
     at, conversation_id = decode_cursor(cursor, 2)

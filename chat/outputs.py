@@ -80,7 +80,9 @@ class ConversationOutput(serializers.Serializer):
     last_read_seq = serializers.IntegerField()
     unread = serializers.IntegerField()
     character = TalkingCharacter(allow_null=True)
-    preview = serializers.CharField(allow_blank=True)
+    preview = serializers.CharField(allow_blank=True, help_text="the newest message's first 200 characters")
+    preview_author = serializers.ChoiceField(choices=["user", "character"], allow_null=True)
+    replying = serializers.BooleanField(help_text="a character is about to answer, or answering")
 
 
 class ConversationPage(serializers.Serializer):

@@ -233,11 +233,14 @@ CONVERSATION_SQL = """
 SELECT c.id, c.kind, c.title, c.model, c.persona_id, c.organization_id, c.last_seq, mb.last_message_at, c.created_at,
        c.updated_at, mb.role, mb.archived, mb.muted_until, mb.last_read_seq,
        ch.id, ch.name, ch.tagline,
-       (SELECT left(m.text, 200) FROM chat_message m
-        WHERE m.conversation_id = c.id AND m.deleted_at IS NULL ORDER BY m.seq DESC LIMIT 1) AS preview
+       newest.text, newest.author_kind, newest.status
 FROM chat_member mb
 JOIN chat_conversation c ON c.id = mb.conversation_id
 LEFT JOIN characters_character ch ON ch.id = c.character_id
+LEFT JOIN LATERAL (
+  SELECT left(m.text, 200) AS text, m.author_kind, m.status FROM chat_message m
+  WHERE m.conversation_id = c.id AND m.deleted_at IS NULL ORDER BY m.seq DESC LIMIT 1
+) newest ON true
 WHERE mb.user_id = %(user)s AND mb.left_at IS NULL AND c.deleted_at IS NULL
 """
 
@@ -263,6 +266,8 @@ def conversation_data(row: tuple[Any, ...]) -> dict[str, Any]:
         "unread": max(row[6] - row[13], 0),
         "character": character,
         "preview": row[17] or "",
+        "preview_author": row[18],
+        "replying": row[19] in IN_PROGRESS,
     }
 
 

@@ -8,6 +8,7 @@ import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
@@ -206,3 +207,14 @@ def problem_response(problem: Problem) -> HttpResponse:
 def wants_json(request: HttpRequest) -> bool:
     """Whether an error of this request is told as a problem document rather than as a page."""
     return request.path.startswith(("/api/", "/v1/", "/webhooks/", "/health", "/metrics", "/graphql"))
+
+
+def answer_problem(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """A document for programs, a page for people."""
+    if wants_json(request):
+        return problem_response(problem)
+    context = {"problem": problem, "detail": problem.detail, "request_id": current_request_id()}
+    response = render(request, [f"{problem.status}.html", "500.html"], context, status=problem.status)
+    for name, value in problem.headers.items():
+        response.headers[name] = value
+    return response

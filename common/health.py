@@ -1,11 +1,10 @@
 """Health for balancers and people, queue states for operators, metrics for Prometheus."""
 
 import hmac
-import shutil
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import django_rq
 from django.conf import settings
@@ -13,9 +12,9 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from common import metrics, redis
 from common.api import TroupeView
@@ -25,6 +24,7 @@ from common.rendering import to_json
 STARTED = time.monotonic()
 SLOW_CHECK_MS = 1000
 PAUSED_KEY = "queue-paused:"
+STAFF_ROLES = {"moderator", "support", "finance", "admin"}
 
 # What a site can live without but its operators should see (`generation/` adds its text providers).
 degradations: list[Callable[[], str | None]] = []
@@ -124,11 +124,41 @@ def queue_state(name: str) -> dict[str, Any]:
     }
 
 
-class QueuesView(APIView):
+class QueueOutput(serializers.Serializer):
+    name = serializers.CharField()
+    waiting = serializers.IntegerField()
+    active = serializers.IntegerField()
+    completed = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    delayed = serializers.IntegerField()
+    paused = serializers.IntegerField()
+
+
+class QueuesOutput(serializers.Serializer):
+    queues = QueueOutput(many=True)
+    timestamp = serializers.DateTimeField()
+
+
+class QueuesView(TroupeView):
     """Staff, or `Authorization: Bearer <OPERATIONS_TOKEN>`."""
 
-    permission_classes: ClassVar[list[Any]] = []
+    preset = "expensive"
 
-    @extend_schema(operation_id="queues_list", responses={200: dict})
+    @extend_schema(operation_id="queues_list", responses=QueuesOutput)
     def get(self, request: Request) -> Response:
         return Response({"queues": [queue_state(name) for name in settings.RQ_QUEUE_NAMES], "timestamp": _now()})
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if is_operator(request):
+            return
+        super().initial(request, *args, **kwargs)
+        if request.user.role not in STAFF_ROLES:  # type: ignore[union-attr]
+            raise Forbidden
+
+
+urlpatterns = [
+    path("health", health, name="health"),
+    path("health/live", live, name="health_live"),
+    path("health/ready", ready, name="health_ready"),
+    path("metrics", metrics_page, name="metrics"),
+    path("api/health/queues", QueuesView.as_view()),
+]

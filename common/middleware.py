@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 
 from common.context import request_id_from
+from common.errors import Problem, answer_problem
 from common.metrics import http_request_duration_seconds, http_requests_total
 
 log = structlog.get_logger(__name__)
@@ -79,6 +80,10 @@ class BrowserMiddleware:
             return self.direct(request)
         request.from_browser = True  # type: ignore[attr-defined]
         return self.chain(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """A Problem that a page raised (the API's views tell theirs themselves)."""
+        return answer_problem(request, error) if isinstance(error, Problem) else None
 
     def process_view(self, request: HttpRequest, *args: object) -> HttpResponse | None:
         """CSRF is checked here: Django calls this once the view is known, before it runs."""

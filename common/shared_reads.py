@@ -28,11 +28,11 @@ def shared_read(kind: str, name: str, build: Callable[[], bytes], *, seconds: in
     try:
         version, kept = redis.client().mget(version_key, body_key)  # type: ignore[misc]
     except redis.RedisError:
-        return _body(build())
+        return with_etag(build())
     version = version or b"0"
     if kept and kept.startswith(version + b"\n"):
         return _split(kept[len(version) + 1 :])
-    made = _body(build())
+    made = with_etag(build())
     try:
         redis.client().set(body_key, b"\n".join((version, made.etag.encode(), made.body)), ex=seconds)
     except redis.RedisError:
@@ -64,7 +64,8 @@ def shared_response(request: HttpRequest, shared: SharedBody, *, public: bool = 
     return response
 
 
-def _body(body: bytes) -> SharedBody:
+def with_etag(body: bytes) -> SharedBody:
+    """The body with its ETag, kept nowhere: for what is one person's own."""
     return SharedBody(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
 
 

@@ -1,0 +1,118 @@
+"""Chat in the web app: one's conversations, and the stage."""
+
+import uuid
+from typing import Any
+
+import orjson
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from billing.selectors import wallet_data
+from chat import selectors, services
+from chat.api import read_place
+from common.errors import NotFound, Unavailable
+from common.pagination import encode_cursor
+from common.ratelimits import Gate
+from common.rendering import credits_string, to_json
+from common.stage_text import stage_html
+from generation.providers.text.registry import get_text_provider
+from generation.selectors import price_ceiling, text_model_for
+
+LISTED = 30
+FIRST_MESSAGES = 50
+
+
+@require_GET
+@login_required
+@never_cache
+def chats(request: HttpRequest) -> HttpResponse:
+    cursor = request.GET.get("cursor")
+    items = selectors.conversations_of(request.claims.user_id, limit=LISTED + 1, before=read_place(cursor))  # type: ignore[attr-defined]
+    last = items[LISTED - 1] if len(items) > LISTED else None
+    context = {
+        "conversations": [_row(item) for item in items[:LISTED]],
+        "next": encode_cursor([last["last_message_at"], last["id"]]) if last else None,
+    }
+    partial = cursor and request.headers.get("HX-Request")
+    return render(request, "chat/_rows.html" if partial else "chat/list.html", context)
+
+
+def _row(conversation: dict[str, Any]) -> dict[str, Any]:
+    return conversation | {
+        "last_text": conversation["preview"],
+        "last_mine": conversation["preview_author"] == "user",
+        "replying": conversation["replying"],
+        "updated_at": conversation["last_message_at"],
+    }
+
+
+@require_POST
+@login_required
+def start(request: HttpRequest) -> HttpResponse:
+    """From a character's page to the stage: the newest conversation with it, or a new one with `new=1`."""
+    claims = request.claims  # type: ignore[attr-defined]
+    try:
+        character_id = uuid.UUID(request.POST.get("character", ""))
+    except ValueError as error:
+        raise Http404 from error
+    Gate(who=str(claims.user_id), preset="api", write=True).enter()
+    if request.POST.get("new") != "1":
+        known = selectors.conversations_of(claims.user_id, limit=1, character_id=character_id)
+        if known:
+            return redirect("chat", known[0]["id"])
+    conversation = services.start_conversation(
+        user_id=claims.user_id, organization_id=claims.organization_id, character_id=character_id
+    )
+    return redirect("chat", conversation.pk)
+
+
+@require_GET
+@login_required
+@never_cache
+def chat(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
+    claims = request.claims  # type: ignore[attr-defined]
+    conversation = selectors.get_conversation_for(conversation_id, claims.user_id)
+    if conversation["character"] is None:
+        raise NotFound
+    # the number is read before the messages: what happens in between is sent again rather than missed
+    newest_first = selectors.messages_before(conversation_id, claims.user_id, before=None, limit=FIRST_MESSAGES + 1)
+    shown = newest_first[:FIRST_MESSAGES][::-1]
+    price, demo = _voice(conversation["model"])
+    wallet = wallet_data(claims.organization_id)
+    stage = {
+        "conversation": conversation_id,
+        "topic": f"conversation:{conversation_id}",
+        "me": {"id": claims.user_id, "name": request.user.display_name or request.user.username},  # type: ignore[union-attr]
+        "character": conversation["character"],
+        "messages": shown,
+        "next": encode_cursor([shown[0]["seq"]]) if len(newest_first) > FIRST_MESSAGES else None,
+        "latest": conversation["last_seq"],
+        "reply_price": price,
+        "wallet": wallet,
+    }
+    context = {
+        "conversation": conversation,
+        "greeting_html": "",
+        "chat_messages": [_line(message, claims.user_id) for message in shown],
+        "demo_voice": demo,
+        "stage": orjson.loads(to_json(stage)),
+    }
+    return render(request, "chat/stage.html", context)
+
+
+def _line(message: dict[str, Any], user_id: uuid.UUID) -> dict[str, Any]:
+    return message | {"html": stage_html(message["text"]), "own": message["author"]["id"] == user_id}
+
+
+def _voice(model_name: str | None) -> tuple[str | None, bool]:
+    """What a reply costs at most where the price is flat, and whether it is the demo voice that speaks."""
+    try:
+        model = text_model_for(model_name)
+    except Unavailable:
+        return None, False
+    flat = not (model.input_price or model.output_price)
+    demo = get_text_provider(model.provider).is_demo
+    return (credits_string(price_ceiling(model, 0)) if flat else None), demo

@@ -1,0 +1,65 @@
+"""What the OpenAPI document says of every operation: the tag of its path, the limits' headers, the problem document."""
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+
+from common.api import TroupeView
+
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+        "retry_after": {"type": "integer"},
+        "bucket": {"type": "string"},
+        "current_count": {"type": "integer"},
+        "max_allowed": {"type": "integer"},
+        "remaining_credits": {"type": "string"},
+        "required_credits": {"type": "string"},
+    },
+}
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+class ContractSchema(AutoSchema):
+    """One tag a folder of the path, and `Idempotency-Key` where it is honoured."""
+
+    def get_tags(self) -> list[str]:
+        parts = [part for part in self.path.split("/") if part and not part.startswith("{")]
+        return [parts[1] if len(parts) > 1 else parts[0]]
+
+    def get_override_parameters(self) -> list[Any]:
+        parameters = list(super().get_override_parameters())
+        view = self.view
+        if self.method == "POST" and isinstance(view, TroupeView) and view.idempotent:
+            parameters.append(
+                OpenApiParameter(
+                    "Idempotency-Key",
+                    str,
+                    OpenApiParameter.HEADER,
+                    description="the same key and body give the first answer again for 24 hours",
+                )
+            )
+        return parameters
+
+
+def add_problem_responses(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Every operation may answer with a problem document."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
+    answer = {
+        "description": "What went wrong, as a problem document",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for operations in result.get("paths", {}).values():
+        for method, operation in operations.items():
+            if method in METHODS:
+                operation["responses"]["default"] = answer
+    return result
