@@ -95,7 +95,11 @@ class User(BaseModel, AbstractBaseUser, PermissionsMixin):
             models.CheckConstraint(condition=Q(role__in=Role.values), name="user_role_known"),
         ]
         # the operators' search by the beginning of an address, which an index in the language's order can't serve
-        indexes = [models.Index(OpClass(Lower("email"), name="text_pattern_ops"), name="user_email_prefix")]
+        indexes = [
+            models.Index(OpClass(Lower("email"), name="text_pattern_ops"), name="user_email_prefix"),
+            # the operators' filter by a role that few have
+            models.Index(fields=["role", "id"], condition=~Q(role=Role.MEMBER), name="user_role"),
+        ]
 
     def __str__(self) -> str:
         return self.username
@@ -116,6 +120,7 @@ class Organization(BaseModel):
     class Meta:
         # what Membership's foreign key over both columns refers to (see the migration)
         constraints = [models.UniqueConstraint(fields=["id", "personal"], name="organization_personal_key")]
+        indexes = [models.Index(OpClass(Lower("name"), name="text_pattern_ops"), name="organization_name_prefix")]
 
     def __str__(self) -> str:
         return self.name

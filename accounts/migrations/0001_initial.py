@@ -148,6 +148,14 @@ class Migration(migrations.Migration):
             model_name='membership',
             constraint=models.CheckConstraint(condition=models.Q(('personal', False), ('role', 'owner'), _connector='OR'), name='membership_personal_is_owned'),
         ),
+        migrations.AddIndex(
+            model_name='organization',
+            index=models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Lower('name'), name='text_pattern_ops'), name='organization_name_prefix'),
+        ),
+        migrations.AddIndex(
+            model_name='user',
+            index=models.Index(condition=models.Q(('role', 'member'), _negated=True), fields=['role', 'id'], name='user_role'),
+        ),
         migrations.RunSQL(
             PERSONAL_AS_ITS_ORGANIZATION,
             "ALTER TABLE accounts_membership DROP CONSTRAINT membership_personal_as_organization",
