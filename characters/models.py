@@ -54,6 +54,7 @@ class Visibility(models.TextChoices):
 
 
 LISTED = Q(visibility=Visibility.PUBLIC, deleted_at=None)
+SCORE_MOVED = ~Q(popularity=F("popularity_previous")) | ~Q(trend=F("trend_previous"))
 
 
 class CharacterManager(models.Manager["Character"]):
@@ -146,6 +147,7 @@ class Character(BaseModel):
             models.Index(F("trend").desc(), F("id").desc(), condition=LISTED, name="character_trending"),
             models.Index(F("trend_previous").desc(), F("id").desc(), condition=LISTED, name="character_trending_previous"),
             models.Index(F("published_at").desc(), F("id").desc(), condition=LISTED, name="character_new"),
+            models.Index(fields=["id"], condition=SCORE_MOVED, name="character_score_moved"),
             GinIndex(fields=["search"], condition=LISTED, name="character_search"),
             GinIndex(fields=["tags"], condition=LISTED, name="character_tags"),
         ]

@@ -1,0 +1,243 @@
+"""Characters over REST."""
+
+import uuid
+from functools import partial
+from typing import Any
+
+import orjson
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from characters import caching, discovery, limits, selectors, services, shapes
+from characters.discovery import Listing
+from characters.inputs import CharacterChanges, CharacterInput, LorebookInput
+from characters.models import Category, Gender, Memory
+from common.api import TroupeView, no_content
+from common.errors import Unauthenticated
+from common.pagination import Page, page_by_id, read_limit, wants_total
+from common.rendering import to_json
+from common.shared_reads import SharedBody, shared_read, shared_response, with_etag
+
+SHARED_SECONDS = 30  # likes and messages of others show in lists at most this late
+
+CURSOR = OpenApiParameter("cursor", str, description="`next` of the page before.")
+LIMIT = OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20})
+COUNT = OpenApiParameter("count", bool, description="`true` adds `total`.")
+ETAG = OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER, description="Answers 304 where it still holds.")
+FILTERS = [
+    OpenApiParameter(
+        "search", {"type": "string", "maxLength": limits.SEARCH}, description="Words of the name or the description."
+    ),
+    OpenApiParameter("tags", str, description="Separated by commas; all must match."),
+    OpenApiParameter("gender", str, enum=Gender.values),
+    OpenApiParameter("category", str, enum=Category.values),
+    OpenApiParameter("creator", str, description="A username or an id."),
+    OpenApiParameter(
+        "order",
+        str,
+        enum=list(discovery.ORDERS),
+        description="By default `relevance` with a search, else `popular` (one's own: `new`).",
+    ),
+    OpenApiParameter("mine", bool, description="`true` lists one's own, whatever their visibility."),
+]
+
+
+def read_listing(request: Request) -> Listing:
+    """The list that a request asks for. Raises ValidationProblem, and Unauthenticated for `mine` of nobody."""
+    query = request.query_params
+    own = query.get("mine") == "true"
+    if own and not request.user.is_authenticated:
+        raise Unauthenticated
+    return discovery.checked(
+        Listing(
+            search=query.get("search", ""),
+            tags=tuple(query.get("tags", "").split(",")),
+            gender=query.get("gender", ""),
+            category=query.get("category", ""),
+            creator=query.get("creator", ""),
+            order=query.get("order", ""),
+            limit=read_limit(request),
+            cursor=query.get("cursor", ""),
+            total=wants_total(request),
+            own_of=request.user.pk if own else None,
+        )
+    )
+
+
+def shared_list(listing: Listing) -> SharedBody:
+    """A page of public characters as bytes that everybody shares; nobody's likes are in it."""
+
+    def build() -> bytes:
+        return to_json(discovery.find(listing).data())
+
+    return shared_read(caching.LISTS, listing.key, build, seconds=SHARED_SECONDS)
+
+
+def with_likes(body: bytes, user_id: uuid.UUID) -> bytes:
+    """The shared page as one person sees it."""
+    page = orjson.loads(body)
+    liked = selectors.liked_ids(user_id, [item["id"] for item in page["items"]])
+    if not liked:
+        return body
+    for item in page["items"]:
+        item["liked"] = item["id"] in liked
+    return orjson.dumps(page)
+
+
+class PubliclyRead(TroupeView):
+    """Everybody may read it; to write one signs in."""
+
+    @property
+    def public(self) -> bool:  # type: ignore[override]
+        return self.request.method in {"GET", "HEAD", "OPTIONS"}
+
+
+class CharactersView(PubliclyRead):
+    idempotent = True
+
+    @extend_schema(
+        operation_id="characters_list",
+        parameters=[*FILTERS, CURSOR, LIMIT, COUNT, ETAG],
+        responses={200: shapes.CharacterPageShape, 304: None},
+        auth=[{}, {"bearer": []}, {"cookie": []}],
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Public characters, or one's own."""
+        listing = read_listing(request)
+        user_id = request.user.pk
+        if listing.own_of:
+            body = to_json(discovery.find(listing).data())
+            return shared_response(request, with_etag(with_likes(body, user_id)), public=False)
+        shared = shared_list(listing)
+        if user_id is None:
+            return shared_response(request, shared)
+        return shared_response(request, with_etag(with_likes(shared.body, user_id)), public=False)
+
+    @extend_schema(
+        operation_id="characters_create", request=CharacterInput, responses={201: shapes.CharacterShape}
+    )
+    def post(self, request: Request) -> Response:
+        """A new character, private unless `visibility` says otherwise."""
+        fields = self.valid(CharacterInput, request)
+        character = services.create_character(creator=request.user, fields=fields)
+        return Response(selectors.read_character(character.pk, request.user.pk), status=201)
+
+
+class CharacterView(PubliclyRead):
+    @extend_schema(
+        operation_id="characters_retrieve",
+        parameters=[ETAG],
+        responses={200: shapes.CharacterShape, 304: None},
+        auth=[{}, {"bearer": []}, {"cookie": []}],
+    )
+    def get(self, request: Request, character_id: uuid.UUID) -> HttpResponse:
+        """A public or unlisted character, or one's own."""
+        user_id = request.user.pk
+        build = partial(_single, character_id, user_id)
+        if user_id is not None:
+            return shared_response(request, with_etag(build()), public=False)
+        kind = caching.kind_of(character_id)
+        return shared_response(request, shared_read(kind, str(character_id), build, seconds=SHARED_SECONDS))
+
+    @extend_schema(
+        operation_id="characters_update", request=CharacterChanges, responses={200: shapes.CharacterShape}
+    )
+    def patch(self, request: Request, character_id: uuid.UUID) -> Response:
+        """Changes the fields given; its creator's."""
+        changes = self.valid(CharacterChanges, request)
+        services.update_character(character_id=character_id, user=request.user, changes=changes)
+        return Response(selectors.read_character(character_id, request.user.pk))
+
+    @extend_schema(operation_id="characters_delete", responses={204: None})
+    def delete(self, request: Request, character_id: uuid.UUID) -> Response:
+        """Deletes it; its creator's. Conversations that people had with it stay theirs."""
+        services.delete_character(character_id=character_id, user=request.user)
+        return no_content()
+
+
+def _single(character_id: uuid.UUID, user_id: uuid.UUID | None) -> bytes:
+    return to_json(selectors.read_character(character_id, user_id))
+
+
+class LikeView(TroupeView):
+    @extend_schema(operation_id="characters_like", request=None, responses={200: shapes.LikeShape})
+    def post(self, request: Request, character_id: uuid.UUID) -> Response:
+        """Likes it; a repeat changes nothing."""
+        state = services.like(character_id=character_id, user_id=request.user.pk)
+        return Response({"liked": state.liked, "likes_amount": state.likes_amount})
+
+    @extend_schema(operation_id="characters_unlike", responses={200: shapes.LikeShape})
+    def delete(self, request: Request, character_id: uuid.UUID) -> Response:
+        """Takes the like back; a repeat changes nothing."""
+        state = services.unlike(character_id=character_id, user_id=request.user.pk)
+        return Response({"liked": state.liked, "likes_amount": state.likes_amount})
+
+
+class LorebookView(PubliclyRead):
+    @extend_schema(
+        operation_id="characters_lorebook",
+        responses={200: shapes.LorebookShape},
+        auth=[{}, {"bearer": []}, {"cookie": []}],
+    )
+    def get(self, request: Request, character_id: uuid.UUID) -> Response:
+        """The book of lore: its creator's, and everybody's where the character is downloadable."""
+        return Response(selectors.get_lorebook(character_id, request.user.pk))
+
+    @extend_schema(
+        operation_id="characters_put_lorebook",
+        request=LorebookInput,
+        responses={200: shapes.LorebookShape},
+    )
+    def put(self, request: Request, character_id: uuid.UUID) -> Response:
+        """Replaces the whole book; its creator's. Keys we don't know are kept."""
+        document = self.valid(LorebookInput, request)
+        book = services.put_lorebook(character_id=character_id, user=request.user, document=document)
+        return Response(book.document)
+
+
+class ImagesView(TroupeView):
+    public = True
+
+    @extend_schema(
+        operation_id="characters_images",
+        parameters=[CURSOR, LIMIT, COUNT],
+        responses={200: shapes.ImagePageShape},
+        auth=[{}, {"bearer": []}, {"cookie": []}],
+    )
+    def get(self, request: Request, character_id: uuid.UUID) -> Response:
+        """Its pictures."""
+        read_limit(request)
+        images = selectors.images_of(character_id, request.user.pk)
+        return Response(Page(images, None, len(images) if wants_total(request) else None).data())
+
+
+class MemoriesView(TroupeView):
+    @extend_schema(
+        operation_id="characters_memories",
+        parameters=[CURSOR, LIMIT, COUNT],
+        responses={200: shapes.MemoryPageShape},
+    )
+    def get(self, request: Request, character_id: uuid.UUID) -> Response:
+        """What it remembers of the caller, newest first."""
+        own = Memory.objects.filter(user_id=request.user.pk, character_id=character_id)
+        page = page_by_id(own, request, selectors.memory_data)
+        if not page.items:
+            selectors.get_character_for(character_id, request.user.pk)
+        return Response(page.data())
+
+    @extend_schema(operation_id="characters_forget_all", responses={204: None})
+    def delete(self, request: Request, character_id: uuid.UUID) -> Response:
+        """It forgets everything about the caller."""
+        if not services.forget_all(character_id=character_id, user_id=request.user.pk):
+            selectors.get_character_for(character_id, request.user.pk)
+        return no_content()
+
+
+class MemoryView(TroupeView):
+    @extend_schema(operation_id="characters_forget", responses={204: None})
+    def delete(self, request: Request, character_id: uuid.UUID, memory_id: uuid.UUID) -> Response:
+        """It forgets one thing about the caller."""
+        services.forget(character_id=character_id, memory_id=memory_id, user_id=request.user.pk)
+        return no_content()

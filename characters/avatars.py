@@ -1,0 +1,14 @@
+"""The address of a character's portrait."""
+
+import uuid
+
+from django.conf import settings
+
+
+def avatar_url(character_id: uuid.UUID | str) -> str:
+    return f"{settings.PUBLIC_URL}/portraits/{character_id}.svg"
+
+
+def avatar_path(character_id: uuid.UUID | str) -> str:
+    """The same within our own pages, which may be open under another name of this host."""
+    return f"/portraits/{character_id}.svg"

@@ -1,0 +1,95 @@
+"""What the API takes for characters and personas. JSON's types are meant: a number is not a text, nor the reverse."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from characters import limits
+from characters.models import Category, ContentRating, Gender, Visibility
+from characters.shapes import LorebookShape
+from common.api import InputSerializer
+
+
+class Text(serializers.CharField):
+    """A text that may be empty; line breaks and spaces inside it stay as they are."""
+
+    def __init__(self, max_length: int, **options: Any) -> None:
+        super().__init__(max_length=max_length, **{"allow_blank": True, "required": False} | options)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Whole(serializers.IntegerField):
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Flag(serializers.BooleanField):
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class Choice(serializers.ChoiceField):
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid_choice", input=data)
+        return super().to_internal_value(data)
+
+
+class CharacterInput(InputSerializer):
+    name = Text(limits.NAME, required=True, allow_blank=False)
+    tagline = Text(limits.TAGLINE)
+    description = Text(limits.DESCRIPTION)
+    system_prompt = Text(limits.SYSTEM_PROMPT)
+    greeting = Text(limits.GREETING)
+    alternate_greetings = serializers.ListField(
+        child=Text(limits.GREETING, allow_blank=False), max_length=limits.ALTERNATE_GREETINGS, required=False
+    )
+    example_dialogue = Text(limits.EXAMPLE_DIALOGUE)
+    personality = Text(limits.LONG_TEXT)
+    scenario = Text(limits.LONG_TEXT)
+    post_history_instructions = Text(limits.LONG_TEXT)
+    creator_notes = Text(limits.LONG_TEXT)
+    nickname = Text(limits.NICKNAME)
+    character_version = Text(limits.VERSION)
+    age = Whole(min_value=limits.YOUNGEST, max_value=limits.OLDEST)
+    gender = Choice(choices=Gender.choices)
+    ethnicity = Text(limits.APPEARANCE)
+    body_type = Text(limits.APPEARANCE)
+    tags = serializers.ListField(child=Text(limits.TAG, allow_blank=False), max_length=limits.TAGS, required=False)
+    category = Choice(choices=Category.choices, required=False)
+    content_rating = Choice(choices=ContentRating.choices, required=False)
+    visibility = Choice(choices=Visibility.choices, required=False)
+    downloadable = Flag(required=False)
+
+
+class CharacterChanges(CharacterInput):
+    """The same fields, each of them optional."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"partial": True} | options)
+
+
+class LorebookInput(LorebookShape):
+    """Checked by `characters.lorebook`, which keeps what it does not know."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+
+class PersonaInput(InputSerializer):
+    name = Text(limits.PERSONA_NAME, required=True, allow_blank=False)
+    description = Text(limits.PERSONA_DESCRIPTION)
+    is_default = Flag(required=False)
+
+
+class PersonaChanges(PersonaInput):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"partial": True} | options)
