@@ -1,0 +1,13 @@
+"""What runs again and again. Each is a sweep over rows: a run that is missed, doubled or killed does no harm."""
+
+import billing.tasks
+import characters.tasks
+import common.tasks
+
+# function, queue, seconds between runs
+SCHEDULE = [
+    (characters.tasks.fold_counters, "low", 10),
+    (characters.tasks.refresh_scores, "low", 300),
+    (billing.tasks.sweep_reservations, "high", 60),
+    (common.tasks.forget_idempotency_keys, "low", 3600),
+]

@@ -1,0 +1,139 @@
+"""What every test may use: a clean Redis, the cast, and clients that speak the real protocols."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+# Each xdist worker has a Redis database of its own, chosen before Django reads its settings.
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+if "REDIS_URL" in os.environ:
+    _url = urlsplit(os.environ["REDIS_URL"])
+    _database = int(_url.path.strip("/") or 0) + int(_worker)
+    os.environ["REDIS_URL"] = _url._replace(path=f"/{_database}").geturl()
+os.environ.setdefault("DJANGO_ENV", "test")
+os.environ.setdefault("LOG_LEVEL", "WARNING")
+
+PASSWORD = "opening night at eight"
+
+
+@dataclass(frozen=True)
+class Person:
+    """One of the cast: the account and a live access token."""
+
+    user: Any
+    organization_id: uuid.UUID
+    token: str
+    refresh: str
+
+    @property
+    def id(self) -> uuid.UUID:
+        return self.user.pk
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+@pytest.fixture(autouse=True)
+def _clean_redis(request: pytest.FixtureRequest) -> Iterator[None]:
+    if "django_db_setup" in request.fixturenames or request.node.get_closest_marker("django_db"):
+        from common import redis
+
+        redis.client().flushdb()
+    yield
+
+
+@pytest.fixture
+def join(db: None) -> Callable[..., Person]:
+    """`join("mira")`: signs somebody up through the real service."""
+    from accounts import services
+
+    def sign_up(name: str, **fields: Any) -> Person:
+        signed = services.sign_up(email=f"{name}@troupe.example", password=PASSWORD, username=name, **fields)
+        user = signed.user
+        organization_id = user.memberships.get(personal=True).organization_id
+        return Person(user, organization_id, signed.access, signed.refresh)
+
+    return sign_up
+
+
+@pytest.fixture
+def owner(join: Callable[..., Person]) -> Person:
+    """Whose things a test is about."""
+    return join("owner")
+
+
+@pytest.fixture
+def teammate(join: Callable[..., Person]) -> Person:
+    """Shares an organisation with the owner where a test says so."""
+    return join("teammate")
+
+
+@pytest.fixture
+def stranger(join: Callable[..., Person]) -> Person:
+    """Signed in, and none of anybody's business."""
+    return join("stranger")
+
+
+@pytest.fixture
+def staff(join: Callable[..., Person]) -> Person:
+    """An administrator."""
+    person = join("manager")
+    type(person.user).objects.filter(pk=person.id).update(role="admin", is_superuser=True)
+    person.user.refresh_from_db()
+    return person
+
+
+class Api:
+    """A caller of the REST API: JSON in, JSON out, as `person` or as nobody."""
+
+    def __init__(self, person: Person | None = None) -> None:
+        from django.test import Client
+
+        self.client = Client(headers=person.headers if person else {})
+
+    def _send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        options: dict[str, Any] = {"headers": headers} if headers else {}
+        if body is not None:
+            options |= {"data": body, "content_type": "application/json"}
+        return getattr(self.client, method)(path, **options)
+
+    def get(self, path: str, **headers: str) -> Any:
+        return self._send("get", path, None, **headers)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self._send("post", path, {} if body is None else body, **headers)
+
+    def put(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self._send("put", path, body, **headers)
+
+    def patch(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self._send("patch", path, body, **headers)
+
+    def delete(self, path: str, **headers: str) -> Any:
+        return self._send("delete", path, None, **headers)
+
+
+@pytest.fixture
+def api() -> Callable[..., Api]:
+    """`api(owner).get("/api/wallet")`; `api()` is nobody."""
+    return Api
+
+
+@pytest.fixture
+def problem() -> Callable[[Any], tuple[int, str]]:
+    """Status and code of a problem document; fails if the answer is none."""
+
+    def read(response: Any) -> tuple[int, str]:
+        assert response.headers["Content-Type"] == "application/problem+json", response.content
+        body = response.json()
+        assert body["status"] == response.status_code
+        assert {"type", "title", "detail", "code", "request_id"} <= body.keys()
+        return response.status_code, body["code"]
+
+    return read
