@@ -18,7 +18,7 @@ from common.pagination import encode_cursor
 from common.ratelimits import Gate
 from common.rendering import credits_string, to_json
 from common.stage_text import stage_html
-from generation.providers.text.registry import get_text_provider
+from generation.providers.text.registry import is_demo
 from generation.selectors import price_ceiling, text_model_for
 
 LISTED = 30
@@ -114,5 +114,4 @@ def _voice(model_name: str | None) -> tuple[str | None, bool]:
     except Unavailable:
         return None, False
     flat = not (model.input_price or model.output_price)
-    demo = get_text_provider(model.provider).is_demo
-    return (credits_string(price_ceiling(model, 0)) if flat else None), demo
+    return (credits_string(price_ceiling(model, 0)) if flat else None), is_demo(model.provider)

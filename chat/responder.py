@@ -27,7 +27,7 @@ from common.metrics import provider_requests_total, replies_total, reply_first_t
 from common.realtime.frames import CHANNEL_PREFIX, encode, pack
 from common.realtime.threads import in_thread
 from generation.providers.text.base import ProviderError, TextDelta, TextUsage
-from generation.providers.text.registry import get_text_provider
+from generation.providers.text.registry import close_text_providers, get_text_provider
 
 log = structlog.get_logger(__name__)
 
@@ -225,6 +225,7 @@ class Responder:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
         await self._end_runs()
+        await close_text_providers()
         await self.client.aclose()
 
     def leave(self) -> None:
