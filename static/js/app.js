@@ -1,0 +1,48 @@
+// What every page has: theme, notes, menus that close, friendly times, and htmx's manners.
+
+import { dress } from "./format.js";
+import { startTheme } from "./theme.js";
+import { startToasts, toast } from "./toast.js";
+
+startTheme();
+startToasts();
+dress(document);
+
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = document.querySelector("details[data-menu][open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+
+// A menu near an edge opens to the other side.
+document.addEventListener(
+  "toggle",
+  (event) => {
+    const menu = event.target;
+    if (!menu.matches("details[data-menu]") || !menu.open) return;
+    const sheet = menu.querySelector(".menu__sheet");
+    sheet.classList.remove("menu__sheet--up", "menu__sheet--start");
+    const room = (menu.closest(".stage__scroll") ?? document.documentElement).getBoundingClientRect();
+    const place = sheet.getBoundingClientRect();
+    const below = Math.min(room.bottom, window.innerHeight) - place.bottom;
+    const above = menu.getBoundingClientRect().top - Math.max(room.top, 0) - place.height;
+    sheet.classList.toggle("menu__sheet--up", below < 0 && above > 0);
+    sheet.classList.toggle("menu__sheet--start", place.left < 0);
+  },
+  { capture: true },
+);
+
+document.addEventListener("htmx:afterSettle", (event) => dress(event.target.parentElement ?? document));
+document.addEventListener("htmx:sendError", () => toast("We can't reach the house. Check your connection and try again.", { danger: true }));
+document.addEventListener("htmx:responseError", (event) => {
+  const slow = event.detail.xhr.status === 429;
+  toast(slow ? "A little slower, please. Try again in a moment." : "That did not work. Try again.", { danger: true });
+});

@@ -1,0 +1,12 @@
+// The character form: says about how long the system prompt is while one writes. The server counts exactly when it saves.
+
+const box = document.querySelector("[data-tokens]");
+
+if (box) {
+  const field = document.getElementById(box.dataset.tokens);
+  const words = box.querySelector("[data-tokens-words]");
+  field.addEventListener("input", () => {
+    const about = Math.ceil(field.value.length / 4);
+    words.textContent = about ? `about ${about} tokens` : "";
+  });
+}
