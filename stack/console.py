@@ -2,6 +2,7 @@
 
 import errno
 import os
+import select
 import shutil
 import sys
 import threading
@@ -41,6 +42,15 @@ class Output:
 
 
 OUTPUT = Output()
+
+
+def terminal_is_gone() -> bool:
+    """Whether the window was closed. Its SIGHUP reaches only the first process in it, which may be make."""
+    if not LIVE:
+        return False
+    poll = select.poll()
+    poll.register(1, 0)
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
 def say(text: str = "") -> None:

@@ -17,7 +17,7 @@ from honcho.manager import Manager
 from honcho.printer import Printer
 
 from stack import leftovers, signals
-from stack.console import OUTPUT, bold, say
+from stack.console import OUTPUT, bold, say, terminal_is_gone
 from stack.ports import LOOPBACK
 from stack.services import Services
 
@@ -90,12 +90,16 @@ class Supervisor(Manager):
             if status == http.client.OK:
                 self._when_ready()
                 break
+            if terminal_is_gone():
+                self.terminate()
             if not told and time.monotonic() - started > SLOW_SECONDS:
                 told = True
                 answer = status or "nothing"
                 say(bold(f"\nNot ready after {SLOW_SECONDS} s: /health/ready answers {answer}. Still waiting."))
         while not self._terminating:
             time.sleep(1)
+            if terminal_is_gone():
+                self.terminate()
             if not self._terminating and (dead := self._services.dead()):
                 self._failed = True
                 logs = " and ".join(str(self._services.servers[name].log) for name in dead)
