@@ -117,6 +117,7 @@ def database(url: str) -> dict:
     config["OPTIONS"] = {
         **config.get("OPTIONS", {}),
         "application_name": SERVICE_NAME,
+        "prepare_threshold": 5,  # for statements with values bound by the server; the ORM's never are
         "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}",
     }
     if env.pool_size:
@@ -183,7 +184,7 @@ SIMPLE_JWT = {
     "LEEWAY": 0,
 }
 
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_ENGINE = "accounts.session_store"
 SESSION_COOKIE_AGE = (7 if IN_PRODUCTION else 1) * 86_400
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -277,7 +278,7 @@ SHUTDOWN_SECONDS = 30 if IN_PRODUCTION else 10
 # --- serving ------------------------------------------------------------------------------------------------------
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = DATA_DIR / "static" if IN_PRODUCTION else None
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = not IN_PRODUCTION
 WHITENOISE_AUTOREFRESH = env.in_development

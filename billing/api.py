@@ -1,0 +1,222 @@
+"""The wallet over REST."""
+
+import re
+import uuid
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+
+from accounts.selectors import paying_organization
+from billing import selectors, services
+from billing.amounts import LARGEST
+from billing.authentication import InternalCaller, InternalKeyAuthentication
+from billing.models import Kind
+from common.api import InputSerializer, TroupeView
+from common.errors import Forbidden, ValidationProblem
+from common.pagination import read_limit, wants_total
+
+ORGANIZATION = OpenApiParameter("organization", OpenApiTypes.UUID, description="by default the personal one")
+PAGE = [
+    OpenApiParameter("cursor", str, description="`next` of the page before"),
+    OpenApiParameter("limit", int, description="1 to 100, 20 by default"),
+    OpenApiParameter("count", bool, description="true adds `total`"),
+]
+DECIMAL = re.compile(r"\d{1,13}(\.\d{1,7})?", re.ASCII)
+
+
+class CreditsField(serializers.Field):
+    """Credits above zero: a decimal string, or a JSON number."""
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if isinstance(data, (int, float)) and not isinstance(data, bool):
+            data = f"{Decimal(repr(data)):f}"
+        if not isinstance(data, str) or not DECIMAL.fullmatch(data):
+            raise serializers.ValidationError("Give credits as a decimal number with at most 7 decimals.")
+        amount = Decimal(data)
+        if not 0 < amount <= LARGEST:
+            raise serializers.ValidationError(f"Give an amount above zero, and at most {LARGEST}.")
+        return amount
+
+    def to_representation(self, value: Decimal) -> str:
+        raise NotImplementedError("only for input")
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "pattern": r"^\d{1,13}(\.\d{1,7})?$"},
+            {"type": "number", "exclusiveMinimum": 0, "maximum": int(LARGEST), "multipleOf": 1e-7},
+        ]
+    }
+)
+class AmountField(CreditsField):
+    """With its shape in the OpenAPI schema."""
+
+
+class ReferenceObject(InputSerializer):
+    type = serializers.CharField(max_length=80)
+    id = serializers.CharField(max_length=200)
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            {
+                "type": "object",
+                "required": ["type", "id"],
+                "additionalProperties": False,
+                "properties": {
+                    "type": {"type": "string", "minLength": 1, "maxLength": 80},
+                    "id": {"type": "string", "minLength": 1, "maxLength": 200},
+                },
+            },
+            {"type": "string", "minLength": 1, "maxLength": 200},
+            {"type": "null"},
+        ]
+    }
+)
+class ReferenceField(serializers.Field):
+    """What is paid for: `{type, id}`, or one's own name for it."""
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        reference = ReferenceObject(data={"type": "external", "id": data} if isinstance(data, str) else data)
+        reference.is_valid(raise_exception=True)
+        return dict(reference.validated_data)
+
+    def to_representation(self, value: Any) -> Any:
+        raise NotImplementedError("only for input")
+
+
+class SpendInput(InputSerializer):
+    amount = AmountField()
+    feature = serializers.CharField(max_length=80)
+    reference = ReferenceField(required=False, allow_null=True, default=None)
+    organization = serializers.UUIDField(
+        required=False, allow_null=True, default=None, help_text="A must with the internal key."
+    )
+
+
+class WalletOutput(serializers.Serializer):
+    organization = serializers.UUIDField()
+    balance = serializers.CharField()
+    bonus_balance = serializers.CharField()
+    reserved = serializers.CharField()
+    total = serializers.CharField()
+    free_messages = serializers.IntegerField(min_value=0)
+
+
+class ReferenceOutput(serializers.Serializer):
+    type = serializers.CharField(allow_blank=True)
+    id = serializers.CharField(allow_blank=True)
+
+
+class EntryOutput(serializers.Serializer):
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=Kind.choices)
+    amount = serializers.CharField()
+    bucket = serializers.ChoiceField(choices=["main", "bonus", "both"])
+    balance_after = serializers.CharField()
+    feature = serializers.CharField(allow_blank=True)
+    reference = ReferenceOutput(allow_null=True)
+    description = serializers.CharField(allow_blank=True)
+    created_at = serializers.DateTimeField()
+
+
+class EntryPage(serializers.Serializer):
+    items = EntryOutput(many=True)
+    next = serializers.CharField(allow_null=True)
+    total = serializers.IntegerField(required=False)
+
+
+class SpendOutput(serializers.Serializer):
+    success = serializers.BooleanField()
+    credits_used = serializers.CharField()
+    remaining_credits = serializers.CharField()
+    entry = EntryOutput()
+
+
+class WalletView(TroupeView):
+    needs_redis = True
+
+    @extend_schema(operation_id="wallet_read", parameters=[ORGANIZATION], responses=WalletOutput)
+    def get(self, request: Request) -> Response:
+        """What an organisation of the caller's has to spend."""
+        return Response(selectors.wallet_data(_named_organization(request)))
+
+
+class EntriesView(TroupeView):
+    needs_redis = True
+
+    @extend_schema(operation_id="wallet_entries", parameters=[ORGANIZATION, *PAGE], responses=EntryPage)
+    def get(self, request: Request) -> Response:
+        """Every movement of the wallet, the newest first; the amounts add up to `total`."""
+        page = selectors.entries_page(
+            _named_organization(request),
+            cursor=request.query_params.get("cursor"),
+            limit=read_limit(request),
+            count=wants_total(request),
+        )
+        return Response(page.data())
+
+
+class SpendView(TroupeView):
+    authentication_classes: ClassVar[list[Any]] = [
+        InternalKeyAuthentication,
+        *api_settings.DEFAULT_AUTHENTICATION_CLASSES,
+    ]
+    idempotent = True
+    needs_redis = True
+
+    @extend_schema(operation_id="credits_spend", request=SpendInput, responses=SpendOutput)
+    def post(self, request: Request) -> Response:
+        """Takes credits at once, bonus first. A person's own sign-in spends from the personal wallet only."""
+        body = self.valid(SpendInput, request)
+        spent = services.spend(
+            organization_id=_payer(request, body["organization"]),
+            amount=body["amount"],
+            feature=body["feature"],
+            reference=body["reference"],
+            key=_ledger_key(request),
+        )
+        return Response(
+            {
+                "success": True,
+                "credits_used": body["amount"],
+                "remaining_credits": spent.remaining,
+                "entry": spent.entry,
+            }
+        )
+
+
+def _named_organization(request: Request) -> uuid.UUID:
+    """`?organization=`, where the caller is a member. Raises NotFound, ValidationProblem."""
+    text = request.query_params.get("organization")
+    try:
+        organization_id = serializers.UUIDField().to_internal_value(text) if text else None
+    except (ValidationError, serializers.ValidationError) as error:
+        raise ValidationProblem(errors={"organization": ["Give an organisation's id."]}) from error
+    return paying_organization(request.auth, organization_id)
+
+
+def _payer(request: Request, organization_id: uuid.UUID | None) -> uuid.UUID:
+    if isinstance(request.user, InternalCaller):
+        if organization_id is None:
+            raise ValidationProblem(errors={"organization": ["Say whose credits to spend."]})
+        return organization_id
+    payer = paying_organization(request.auth, organization_id)
+    if payer != request.auth.organization_id:
+        raise Forbidden("Your own sign-in spends from your own wallet only.")
+    return payer
+
+
+def _ledger_key(request: Request) -> str | None:
+    """The caller's `Idempotency-Key` is the entry's too, so that it holds for longer than the answer is kept."""
+    key = request.headers.get("Idempotency-Key")
+    return f"api:{request.user.pk}:{key}" if key else None

@@ -1,0 +1,14 @@
+from django.apps import AppConfig
+
+
+class BillingConfig(AppConfig):
+    name = "billing"
+
+    def ready(self) -> None:
+        from accounts import registry
+        from billing import accounts_parts, openapi  # noqa: F401  # openapi registers itself
+
+        registry.on_account_created(accounts_parts.welcome)
+        registry.add_me_part("wallet", accounts_parts.wallet)
+        registry.add_me_part("subscription", accounts_parts.subscription)
+        registry.add_me_part("limits", accounts_parts.limits)

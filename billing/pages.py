@@ -1,0 +1,31 @@
+"""The wallet in the web app: a ledger to be read aloud."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from accounts.registry import plan_of
+from billing import selectors
+from common.errors import ValidationProblem
+
+LISTED = 30
+
+
+@require_GET
+@login_required
+@never_cache
+def wallet(request: HttpRequest) -> HttpResponse:
+    """One's own wallet and its entries; for htmx, a further page of entries alone."""
+    claims = request.claims  # type: ignore[attr-defined]
+    cursor = request.GET.get("cursor")
+    try:
+        page = selectors.entries_page(claims.organization_id, cursor=cursor, limit=LISTED)
+    except ValidationProblem as error:
+        raise Http404 from error
+    context = {"entries": page.items, "next": page.next}
+    if cursor and request.headers.get("HX-Request"):
+        return render(request, "billing/_entries.html", context)
+    whole = {"wallet": selectors.wallet_data(claims.organization_id), "plan": plan_of(claims.user_id).name}
+    return render(request, "billing/wallet.html", context | whole)

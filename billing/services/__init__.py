@@ -1,0 +1,29 @@
+"""Every way in which credits move.
+
+Each call is one statement (settling a reservation: one read and one statement), needs no transaction of its own, and
+raises its errors without spoiling the caller's. Each is safe to repeat: a key, or a reservation's id, applies once.
+"""
+
+from billing.services.credits import (
+    SpendResult,
+    adjust_credits,
+    grant_credits,
+    grant_free_messages,
+    open_wallet,
+    spend,
+)
+from billing.services.reservations import reserve
+from billing.services.settlement import capture, release, sweep_expired_reservations
+
+__all__ = [
+    "SpendResult",
+    "adjust_credits",
+    "capture",
+    "grant_credits",
+    "grant_free_messages",
+    "open_wallet",
+    "release",
+    "reserve",
+    "spend",
+    "sweep_expired_reservations",
+]

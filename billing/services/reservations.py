@@ -1,0 +1,81 @@
+"""Taking credits out before work starts."""
+
+import uuid
+from datetime import timedelta
+from decimal import Decimal
+
+from billing import statements
+from billing.amounts import checked_amount
+from billing.announcements import announce
+from billing.models import Reservation, Status
+from billing.services.credits import TRIES, Reference, reference_fields, require_credits, too_busy
+from common.errors import Conflict
+from common.models import new_id
+
+
+def reserve(
+    *,
+    organization_id: uuid.UUID,
+    amount: Decimal | int | str,
+    feature: str,
+    key: str,
+    expires_in: timedelta,
+    reference: Reference | None = None,
+    free_message: bool = False,
+) -> Reservation:
+    """Takes `amount` out of the wallet, bonus first; with `free_message` one free message instead, if any is left.
+
+    A repeat of `key` returns the reservation as it is by then. Unless it is captured or released within `expires_in`,
+    a sweep gives everything back. Raises NoCredits, NotFound without a wallet, Conflict where the key stands for
+    something else, ValidationProblem.
+    """
+    amount, reservation_id = checked_amount(amount), new_id()
+    params = {
+        "id": reservation_id,
+        "organization_id": organization_id,
+        "amount": amount,
+        "free_message": free_message,
+        "feature": feature,
+        **reference_fields(reference),
+        "key": key,
+        "expires_in": expires_in,
+        "entry_id": new_id(),
+        "entry_key": f"reserve:{reservation_id}",
+    }
+    for _ in range(TRIES):
+        if row := statements.run(statements.RESERVE, params):
+            announce(organization_id, row)
+            return _made(params, row)
+        if first := _first(key, organization_id, amount):
+            return first
+        require_credits(organization_id, amount)
+    raise too_busy()
+
+
+def _first(key: str, organization_id: uuid.UUID, amount: Decimal) -> Reservation | None:
+    reservation = Reservation.objects.select_related("wallet").filter(key=key).first()
+    if reservation and (reservation.wallet.organization_id, reservation.amount) != (organization_id, amount):
+        raise Conflict("This key was used for something else.")
+    return reservation
+
+
+def _made(params: dict, row: tuple) -> Reservation:
+    wallet_id, main, bonus, free_messages, expires_at, created_at = row[4:]
+    reservation = Reservation(
+        id=params["id"],
+        wallet_id=wallet_id,
+        status=Status.HELD,
+        amount=params["amount"],
+        main=main,
+        bonus=bonus,
+        free_messages=free_messages,
+        feature=params["feature"],
+        reference_type=params["reference_type"],
+        reference_id=params["reference_id"],
+        key=params["key"],
+        expires_at=expires_at,
+        created_at=created_at,
+        updated_at=created_at,
+    )
+    reservation._state.adding = False  # noqa: SLF001  # the row is there
+    return reservation

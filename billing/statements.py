@@ -1,0 +1,165 @@
+"""The ledger's SQL. Each statement changes one wallet and writes what goes with it, in a single round trip.
+
+All have the same shape, which is what makes them right under READ COMMITTED however many run at once:
+
+1. `locked` locks the wallet and reads it as it is after the lock was granted, not as the statement's snapshot saw it.
+2. The entry or the reservation is inserted from those values. Where its key is there already, nothing is inserted:
+   `ON CONFLICT` raises no error that would spoil an outer transaction.
+3. The wallet is updated from what was inserted: no insert, no change.
+
+Every statement locks the wallet before anything else, so two of them can't wait for each other. No row in the answer
+means that nothing was changed; the caller then looks up why.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connection
+from django.db.backends.postgresql.base import ServerBindingCursor
+
+TAKE = """
+WITH locked AS (
+    SELECT id, balance + bonus_balance AS total, last_number, LEAST(bonus_balance, %(amount)s::numeric) AS bonus
+    FROM billing_wallet
+    WHERE organization_id = %(organization_id)s
+    FOR NO KEY UPDATE
+), entry AS (
+    INSERT INTO billing_entry (id, wallet_id, number, main, bonus, balance_after, kind, key, feature,
+                               reference_type, reference_id, description, created_at)
+    SELECT %(id)s, id, last_number + 1, bonus - %(amount)s::numeric, -bonus, total - %(amount)s::numeric, %(kind)s,
+           %(key)s, %(feature)s, %(reference_type)s, %(reference_id)s, %(description)s, clock_timestamp()
+    FROM locked
+    WHERE total >= %(amount)s::numeric
+    ON CONFLICT (key) DO NOTHING
+    RETURNING wallet_id, number, main, bonus, created_at
+)
+UPDATE billing_wallet AS wallet
+SET balance = wallet.balance + entry.main, bonus_balance = wallet.bonus_balance + entry.bonus,
+    last_number = entry.number, updated_at = entry.created_at
+FROM entry
+WHERE wallet.id = entry.wallet_id
+RETURNING wallet.balance, wallet.bonus_balance, wallet.reserved, wallet.free_messages,
+          entry.main, entry.bonus, entry.created_at
+"""
+
+POST = """
+WITH locked AS (
+    SELECT id, balance + bonus_balance AS total, last_number
+    FROM billing_wallet
+    WHERE organization_id = %(organization_id)s
+      AND balance + %(main)s::numeric >= 0 AND bonus_balance + %(bonus)s::numeric >= 0
+    FOR NO KEY UPDATE
+), entry AS (
+    INSERT INTO billing_entry (id, wallet_id, number, main, bonus, balance_after, kind, key, feature,
+                               reference_type, reference_id, description, created_at)
+    SELECT %(id)s, id, last_number + 1, %(main)s::numeric, %(bonus)s::numeric,
+           total + %(main)s::numeric + %(bonus)s::numeric, %(kind)s, %(key)s, %(feature)s,
+           %(reference_type)s, %(reference_id)s, %(description)s, clock_timestamp()
+    FROM locked
+    ON CONFLICT (key) DO NOTHING
+    RETURNING wallet_id, number, main, bonus, created_at
+)
+UPDATE billing_wallet AS wallet
+SET balance = wallet.balance + entry.main, bonus_balance = wallet.bonus_balance + entry.bonus,
+    last_number = entry.number, updated_at = entry.created_at
+FROM entry
+WHERE wallet.id = entry.wallet_id
+RETURNING wallet.balance, wallet.bonus_balance, wallet.reserved, wallet.free_messages,
+          entry.main, entry.bonus, entry.created_at
+"""
+
+RESERVE = """
+WITH locked AS (
+    SELECT id, balance + bonus_balance AS total, bonus_balance, last_number,
+           (%(free_message)s AND free_messages > 0)::int AS free
+    FROM billing_wallet
+    WHERE organization_id = %(organization_id)s
+    FOR NO KEY UPDATE
+), taken AS (
+    SELECT id, total, last_number, free,
+           CASE free WHEN 1 THEN 0 ELSE LEAST(bonus_balance, %(amount)s::numeric) END AS bonus,
+           CASE free WHEN 1 THEN 0 ELSE %(amount)s::numeric - LEAST(bonus_balance, %(amount)s::numeric) END AS main
+    FROM locked
+    WHERE free = 1 OR total >= %(amount)s::numeric
+), reservation AS (
+    INSERT INTO billing_reservation (id, wallet_id, status, amount, main, bonus, free_messages, captured_main,
+                                     captured_bonus, feature, reference_type, reference_id, key, expires_at,
+                                     created_at, updated_at)
+    SELECT %(id)s, id, 'held', %(amount)s::numeric, main, bonus, free, 0, 0, %(feature)s, %(reference_type)s,
+           %(reference_id)s, %(key)s, clock_timestamp() + %(expires_in)s, clock_timestamp(), clock_timestamp()
+    FROM taken
+    ON CONFLICT (key) DO NOTHING
+    RETURNING id, wallet_id, main, bonus, free_messages, expires_at, created_at
+), entry AS (
+    INSERT INTO billing_entry (id, wallet_id, number, main, bonus, balance_after, kind, key, feature,
+                               reference_type, reference_id, description, reservation_id, created_at)
+    SELECT %(entry_id)s, taken.id, taken.last_number + 1, -taken.main, -taken.bonus,
+           taken.total - taken.main - taken.bonus, 'reserve', %(entry_key)s, %(feature)s,
+           %(reference_type)s, %(reference_id)s, '', reservation.id, reservation.created_at
+    FROM reservation JOIN taken ON taken.id = reservation.wallet_id
+    WHERE taken.free = 0
+)
+UPDATE billing_wallet AS wallet
+SET balance = wallet.balance - reservation.main, bonus_balance = wallet.bonus_balance - reservation.bonus,
+    reserved = wallet.reserved + reservation.main + reservation.bonus,
+    free_messages = wallet.free_messages - reservation.free_messages,
+    last_number = wallet.last_number + 1 - reservation.free_messages, updated_at = reservation.created_at
+FROM reservation
+WHERE wallet.id = reservation.wallet_id
+RETURNING wallet.balance, wallet.bonus_balance, wallet.reserved, wallet.free_messages,
+          wallet.id, reservation.main, reservation.bonus, reservation.free_messages, reservation.expires_at,
+          reservation.created_at
+"""
+
+# `was` is the status that the caller decided upon; where it is another one by now, nothing happens. `main`, `bonus`,
+# `reserved` and `free` are what the wallet gets (or, below zero, gives); the lists are the entries that say so.
+SETTLE = """
+WITH locked AS (
+    SELECT wallet.id AS wallet_id, wallet.balance + wallet.bonus_balance AS total, wallet.last_number, reservation.id,
+           reservation.feature, reservation.reference_type, reservation.reference_id
+    FROM billing_wallet AS wallet JOIN billing_reservation AS reservation ON reservation.wallet_id = wallet.id
+    WHERE reservation.id = %(id)s AND reservation.status = %(was)s
+      AND wallet.balance + %(main)s::numeric >= 0 AND wallet.bonus_balance + %(bonus)s::numeric >= 0
+      AND wallet.free_messages + %(free)s::int >= 0
+    FOR NO KEY UPDATE OF wallet, reservation
+), settled AS (
+    UPDATE billing_reservation AS reservation
+    SET status = %(status)s, capture_asked = %(capture_asked)s::numeric, captured_main = %(captured_main)s::numeric,
+        captured_bonus = %(captured_bonus)s::numeric, free_messages = %(free_messages)s::int,
+        updated_at = clock_timestamp()
+    FROM locked
+    WHERE reservation.id = locked.id
+), entry AS (
+    INSERT INTO billing_entry (id, wallet_id, number, main, bonus, balance_after, kind, key, feature,
+                               reference_type, reference_id, description, reservation_id, created_at)
+    SELECT line.id, locked.wallet_id, locked.last_number + line.n, line.main, line.bonus,
+           locked.total + sum(line.main + line.bonus) OVER (ORDER BY line.n), line.kind, line.key, locked.feature,
+           locked.reference_type, locked.reference_id, line.description, locked.id, clock_timestamp()
+    FROM locked, unnest(%(ids)s::uuid[], %(kinds)s::text[], %(keys)s::text[], %(mains)s::numeric[],
+                        %(bonuses)s::numeric[], %(descriptions)s::text[])
+                 WITH ORDINALITY AS line (id, kind, key, main, bonus, description, n)
+)
+UPDATE billing_wallet AS wallet
+SET balance = wallet.balance + %(main)s::numeric, bonus_balance = wallet.bonus_balance + %(bonus)s::numeric,
+    reserved = wallet.reserved + %(reserved)s::numeric, free_messages = wallet.free_messages + %(free)s::int,
+    last_number = wallet.last_number + cardinality(%(ids)s::uuid[]), updated_at = clock_timestamp()
+FROM locked
+WHERE wallet.id = locked.wallet_id
+RETURNING wallet.balance, wallet.bonus_balance, wallet.reserved, wallet.free_messages
+"""
+
+READ = """
+SELECT balance, bonus_balance, reserved, free_messages FROM billing_wallet WHERE organization_id = %(organization_id)s
+"""
+
+
+def run(sql: str, params: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Runs one of the statements above; gives its row, or None.
+
+    The values are bound by the server, so that psycopg prepares the statement on each connection after a few uses
+    (`prepare_threshold` in the settings): planning one of these costs more than running it.
+    """
+    connection.ensure_connection()
+    with connection._prepare_cursor(ServerBindingCursor(connection.connection)) as cursor:  # noqa: SLF001
+        cursor.execute(sql, params)
+        return cursor.fetchone()
