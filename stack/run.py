@@ -17,6 +17,7 @@ from stack.services import Services
 REQUIREMENTS = "requirements.txt"
 LOCK = VAR / "run.lock"
 PREPARE_LOG = VAR / "prepare.log"
+SIGN_IN = "sign-in\t"  # how `manage.py prepare` begins a line with label, e-mail and password
 
 
 def run(*, reload: bool = False) -> int:
@@ -98,9 +99,9 @@ def _run_inside(host: str, port: int, *, reload: bool) -> int:
         return code
 
 
-def _prepare() -> list[str]:
-    """Migrates, loads the demo data once, and returns the lines that say how to sign in (the last paragraph)."""
-    paragraph: list[str] = []
+def _prepare() -> list[list[str]]:
+    """Migrates, loads the demo data once, and returns how to sign in: label, e-mail and password of each person."""
+    sign_ins = []
     with step("Database") as line, PREPARE_LOG.open("w", encoding="utf-8") as log:
         line.note = "looking for migrations"
         with subprocess.Popen(
@@ -109,25 +110,29 @@ def _prepare() -> list[str]:
         ) as process:  # fmt: skip
             assert process.stdout is not None
             for text in process.stdout:
+                if text.startswith(SIGN_IN):
+                    sign_ins.append(text.rstrip("\n").removeprefix(SIGN_IN).split("\t"))
+                    continue
                 log.write(text)
                 log.flush()
-                paragraph = [*paragraph, text.rstrip()] if text.strip() else []
                 line.note = text.strip() or line.note
         if process.returncode != 0:
             raise StackError(f"The database couldn't be prepared. The end of {PREPARE_LOG}:\n{tail(PREPARE_LOG, 12)}")
-        line.result = "migrated, demo data in place"
-    return paragraph
+        line.result = "migrated, demo data in place" if sign_ins else "migrated"
+    return sign_ins
 
 
-def _welcome(address: str, sign_ins: list[str]) -> None:
+def _welcome(address: str, sign_ins: list[list[str]]) -> None:
     import psutil
 
     took = time.time() - psutil.Process().create_time()
     say()
     say(bold(f"  Troupe is ready at {address}") + faint(f"   after {took:.0f} s"))
-    say()
-    for line in sign_ins:
-        say(f"  {line}")
+    if sign_ins:
+        say("\n  Sign in as")
+        widths = [max(map(len, column)) for column in zip(*sign_ins, strict=True)]
+        for person in sign_ins:
+            say("    " + "   ".join(text.ljust(width) for text, width in zip(person, widths, strict=True)).rstrip())
     say(faint("\n  Ctrl-C stops everything; your data stays in var/.\n"))
 
 

@@ -85,7 +85,8 @@ def _make() -> None:
 def _install(requirements: str, line: Step) -> int:
     """Runs pip and follows it; returns how many packages there are."""
     total = len(re.findall(r"^[\w.-]+==", (ROOT / requirements).read_text(encoding="utf-8"), re.MULTILINE))
-    found = downloaded = 0
+    found: set[str] = set()
+    fetched = 0
     command = [str(PYTHON), "-m", "pip", "install", "--progress-bar", "off", "--no-input"]
     with LOG.open("w", encoding="utf-8") as log, subprocess.Popen(
         [*command, "-r", requirements], cwd=ROOT, stdin=subprocess.DEVNULL,
@@ -95,16 +96,16 @@ def _install(requirements: str, line: Step) -> int:
         for text in pip.stdout:
             log.write(text)
             if match := PACKAGE.match(text):
-                found += 1
-                line.note = f"finding {min(found, total)} of {total}: {match[1]}"
+                found.add(match[1])
+                line.note = f"finding {min(len(found), total)} of {total}: {match[1]}"
             elif match := DOWNLOAD.match(text.rstrip()):
-                downloaded += 1
-                line.note = f"fetching {min(downloaded, total)} of {total}: {match[1]} {match[2]}{match['size'] or ''}"
+                fetched += 1
+                line.note = f"fetching {min(fetched, total)} of {total}: {match[1]} {match[2]}{match['size'] or ''}"
             elif text.startswith("Installing collected packages"):
                 line.note = f"unpacking {text.count(',') + 1} packages"
     if pip.returncode != 0:
         raise StackError(f"The Python packages couldn't be installed. {_advice()}\nThe end of {LOG}:\n{tail(LOG, 6)}")
-    return total
+    return len(found)
 
 
 def _advice() -> str:
