@@ -1,7 +1,6 @@
 """Characters over REST."""
 
 import uuid
-from functools import partial
 from typing import Any
 
 import orjson
@@ -10,15 +9,15 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from characters import caching, discovery, limits, selectors, services, shapes
+from characters import caching, discovery, liked, limits, selectors, services, shapes
 from characters.discovery import Listing
 from characters.inputs import CharacterChanges, CharacterInput, LorebookInput
 from characters.models import Category, Gender, Memory
 from common.api import TroupeView, no_content
-from common.errors import Unauthenticated
+from common.errors import NotFound, Unauthenticated
 from common.pagination import Page, page_by_id, read_limit, wants_total
 from common.rendering import to_json
-from common.shared_reads import SharedBody, shared_read, shared_response, with_etag
+from common.shared_reads import SharedBody, shared_read, shared_read_and, shared_response, with_etag
 
 SHARED_SECONDS = 30  # likes and messages of others show in lists at most this late
 
@@ -78,11 +77,11 @@ def shared_list(listing: Listing) -> SharedBody:
 def with_likes(body: bytes, user_id: uuid.UUID) -> bytes:
     """The shared page as one person sees it."""
     page = orjson.loads(body)
-    liked = selectors.liked_ids(user_id, [item["id"] for item in page["items"]])
-    if not liked:
+    likes = selectors.liked_ids(user_id, [item["id"] for item in page["items"]])
+    if not likes:
         return body
     for item in page["items"]:
-        item["liked"] = item["id"] in liked
+        item["liked"] = item["id"] in likes
     return orjson.dumps(page)
 
 
@@ -135,11 +134,9 @@ class CharacterView(PubliclyRead):
     def get(self, request: Request, character_id: uuid.UUID) -> HttpResponse:
         """A public or unlisted character, or one's own."""
         user_id = request.user.pk
-        build = partial(_single, character_id, user_id)
-        if user_id is not None:
-            return shared_response(request, with_etag(build()), public=False)
-        kind = caching.kind_of(character_id)
-        return shared_response(request, shared_read(kind, str(character_id), build, seconds=SHARED_SECONDS))
+        if user_id is None:
+            return shared_response(request, shared_single(character_id)[0])
+        return shared_response(request, own_view(character_id, user_id), public=False)
 
     @extend_schema(
         operation_id="characters_update", request=CharacterChanges, responses={200: shapes.CharacterShape}
@@ -157,8 +154,32 @@ class CharacterView(PubliclyRead):
         return no_content()
 
 
-def _single(character_id: uuid.UUID, user_id: uuid.UUID | None) -> bytes:
-    return to_json(selectors.read_character(character_id, user_id))
+def shared_single(character_id: uuid.UUID, beside: str | None = None) -> tuple[SharedBody, bytes | None]:
+    """A character as everybody may see it, and what Redis has under `beside`. Raises NotFound."""
+
+    def build() -> bytes:
+        return to_json(selectors.read_character(character_id, None))
+
+    kind = caching.kind_of(character_id)
+    return shared_read_and(beside, kind, str(character_id), build, seconds=SHARED_SECONDS)
+
+
+def own_view(character_id: uuid.UUID, user_id: uuid.UUID) -> SharedBody:
+    """A character as one person sees it: the shared bytes with their own like; its creator's are made afresh.
+
+    Raises NotFound.
+    """
+    try:
+        shared, remembered = shared_single(character_id, liked.key(user_id, character_id))
+    except NotFound:
+        shared = None  # private, if it is theirs
+    if shared is None or b'"creator":{"id":"%b"' % str(user_id).encode() in shared.body:
+        return with_etag(to_json(selectors.read_character(character_id, user_id)))
+    if not liked.is_liked(user_id, character_id, remembered):
+        return shared
+    # quotes inside texts are escaped, so this can only be the field itself
+    body = shared.body.replace(b'"liked":false', b'"liked":true', 1)
+    return SharedBody(body, f'{shared.etag[:-1]}-liked"')
 
 
 class LikeView(TroupeView):

@@ -4,6 +4,7 @@ Each kind (`characters`, `plans` …) has a version. A body is kept together wit
 raises the version, and every older body is a miss from then on. One round trip reads both.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,20 +25,25 @@ class SharedBody:
 
 def shared_read(kind: str, name: str, build: Callable[[], bytes], *, seconds: int = KEPT_SECONDS) -> SharedBody:
     """The kept body called `name`, or `build()`'s, kept for at most `seconds`."""
+    return shared_read_and(None, kind, name, build, seconds=seconds)[0]
+
+
+def shared_read_and(
+    key: str | None, kind: str, name: str, build: Callable[[], bytes], *, seconds: int = KEPT_SECONDS
+) -> tuple[SharedBody, bytes | None]:
+    """`shared_read`, and what Redis has under `key`, in one round trip."""
     version_key, body_key = f"shared:{kind}", f"shared:{kind}:{hashlib.sha256(name.encode()).hexdigest()[:32]}"
     try:
-        version, kept = redis.client().mget(version_key, body_key)  # type: ignore[misc]
+        version, kept, beside = redis.client().mget(version_key, body_key, key or version_key)  # type: ignore[misc]
     except redis.RedisError:
-        return with_etag(build())
+        return with_etag(build()), None
     version = version or b"0"
     if kept and kept.startswith(version + b"\n"):
-        return _split(kept[len(version) + 1 :])
+        return _split(kept[len(version) + 1 :]), beside
     made = with_etag(build())
-    try:
+    with contextlib.suppress(redis.RedisError):
         redis.client().set(body_key, b"\n".join((version, made.etag.encode(), made.body)), ex=seconds)
-    except redis.RedisError:
-        return made
-    return made
+    return made, beside
 
 
 def drop_on_commit(kind: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from characters import caching
+from characters import caching, liked
 from common.database import fetch_one
 from common.errors import NotFound
 from common.models import new_id
@@ -73,22 +73,23 @@ class LikeState:
 
 def like(*, character_id: uuid.UUID, user_id: uuid.UUID) -> LikeState:
     """Likes it once, however often it is asked. Raises NotFound for what the person may not see."""
-    return _change_like(LIKE_SQL.format(change=ADD, step=1), character_id, user_id, liked=True)
+    return LikeState(True, _change_like(LIKE_SQL.format(change=ADD, step=1), character_id, user_id))
 
 
 def unlike(*, character_id: uuid.UUID, user_id: uuid.UUID) -> LikeState:
     """Takes a like back; without one nothing changes. Raises NotFound for what the person may not see."""
-    return _change_like(LIKE_SQL.format(change=REMOVE, step=-1), character_id, user_id, liked=False)
+    return LikeState(False, _change_like(LIKE_SQL.format(change=REMOVE, step=-1), character_id, user_id))
 
 
-def _change_like(sql: str, character_id: uuid.UUID, user_id: uuid.UUID, *, liked: bool) -> LikeState:
+def _change_like(sql: str, character_id: uuid.UUID, user_id: uuid.UUID) -> int:
     row = fetch_one(sql, {"character": character_id, "user": user_id, "id": new_id()})
     if row is None:
         raise NotFound
     changed, likes_amount = row
     if changed:
+        liked.changed_on_commit(user_id, character_id)
         caching.drop_character(character_id)
-    return LikeState(liked, likes_amount)
+    return likes_amount
 
 
 def count_messages(*, character_id: uuid.UUID, amount: int = 1) -> None:
