@@ -12,6 +12,7 @@ from accounts.limits import account_gate
 from accounts.models import Role
 from accounts.services import SignedIn
 from common.api import InputSerializer, TroupeView, no_content
+from common.fields import Text
 from common.middleware import client_address
 
 MAX_TOKEN = 4096
@@ -20,10 +21,10 @@ MAX_UTM = 10
 
 class SignUpInput(InputSerializer):
     email = serializers.EmailField(max_length=254)
-    password = serializers.CharField(max_length=services.MAX_PASSWORD, trim_whitespace=False)
-    username = serializers.CharField(required=False, min_length=3, max_length=30)
+    password = Text(max_length=services.MAX_PASSWORD, trim_whitespace=False)
+    username = Text(required=False, min_length=3, max_length=30)
     utm = serializers.DictField(
-        child=serializers.CharField(max_length=200, allow_blank=True), required=False, help_text="Where they came from."
+        child=Text(max_length=200, allow_blank=True), required=False, help_text="Where they came from."
     )
 
     def validate_utm(self, utm: dict[str, str]) -> dict[str, str]:
@@ -34,14 +35,14 @@ class SignUpInput(InputSerializer):
 
 class SignInInput(InputSerializer):
     email = serializers.EmailField(max_length=254)
-    password = serializers.CharField(max_length=services.MAX_PASSWORD, trim_whitespace=False)
-    code = serializers.CharField(
+    password = Text(max_length=services.MAX_PASSWORD, trim_whitespace=False)
+    code = Text(
         required=False, max_length=32, help_text="The second factor, for who has one; otherwise it is not looked at."
     )
 
 
 class RefreshInput(InputSerializer):
-    refresh = serializers.CharField(max_length=MAX_TOKEN)
+    refresh = Text(max_length=MAX_TOKEN)
 
 
 class UserOutput(serializers.Serializer):
