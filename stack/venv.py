@@ -61,9 +61,9 @@ def _build(requirements: str) -> None:
         line.note = "making .venv"
         if not _works():
             _make()
-        count = _install(requirements, line)
+        _install(requirements, line)
         _stamp(requirements).write_text(_fingerprint(requirements), encoding="utf-8")
-        line.result = f"{count} in .venv"
+        line.result = "installed in .venv"
 
 
 def _works() -> bool:
@@ -82,11 +82,10 @@ def _make() -> None:
         ) from None
 
 
-def _install(requirements: str, line: Step) -> int:
-    """Runs pip and follows it; returns how many packages there are."""
+def _install(requirements: str, line: Step) -> None:
+    """Runs pip and follows what it does."""
     total = len(re.findall(r"^[\w.-]+==", (ROOT / requirements).read_text(encoding="utf-8"), re.MULTILINE))
-    found: set[str] = set()
-    fetched = 0
+    found = fetched = 0
     command = [str(PYTHON), "-m", "pip", "install", "--progress-bar", "off", "--no-input"]
     with LOG.open("w", encoding="utf-8") as log, subprocess.Popen(
         [*command, "-r", requirements], cwd=ROOT, stdin=subprocess.DEVNULL,
@@ -96,8 +95,8 @@ def _install(requirements: str, line: Step) -> int:
         for text in pip.stdout:
             log.write(text)
             if match := PACKAGE.match(text):
-                found.add(match[1])
-                line.note = f"finding {min(len(found), total)} of {total}: {match[1]}"
+                found += 1
+                line.note = f"finding {min(found, total)} of {total}: {match[1]}"
             elif match := DOWNLOAD.match(text.rstrip()):
                 fetched += 1
                 line.note = f"fetching {min(fetched, total)} of {total}: {match[1]} {match[2]}{match['size'] or ''}"
@@ -105,7 +104,6 @@ def _install(requirements: str, line: Step) -> int:
                 line.note = f"unpacking {text.count(',') + 1} packages"
     if pip.returncode != 0:
         raise StackError(f"The Python packages couldn't be installed. {_advice()}\nThe end of {LOG}:\n{tail(LOG, 6)}")
-    return len(found)
 
 
 def _advice() -> str:
