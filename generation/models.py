@@ -7,9 +7,13 @@ from django.db.models import F, Q
 from common.models import BaseModel
 
 
-def credits_field(**options: object) -> models.DecimalField:
+def credits_field(help_text: str) -> models.DecimalField:
     return models.DecimalField(
-        max_digits=20, decimal_places=7, default=Decimal(0), validators=[MinValueValidator(Decimal(0))], **options
+        max_digits=20,
+        decimal_places=7,
+        default=Decimal(0),
+        validators=[MinValueValidator(Decimal(0))],
+        help_text=help_text,
     )
 
 
@@ -30,9 +34,9 @@ class AIModel(BaseModel):
         default=0, help_text="Text models: how much is sent at most, reply included, be it less than the model takes"
     )
     max_output_tokens = models.PositiveIntegerField(default=0, help_text="Text models: the longest reply")
-    price = credits_field(help_text="Credits a reply, whatever its length")
-    input_price = credits_field(help_text="Credits per 1,000 tokens read")
-    output_price = credits_field(help_text="Credits per 1,000 tokens written")
+    price = credits_field("Credits a reply, whatever its length")
+    input_price = credits_field("Credits per 1,000 tokens read")
+    output_price = credits_field("Credits per 1,000 tokens written")
     enabled = models.BooleanField(default=True)
     is_default = models.BooleanField(default=False, help_text="Used where nobody chose; at most one of each kind")
     retired_on = models.DateField(null=True, blank=True, help_text="From this day its provider no longer offers it")

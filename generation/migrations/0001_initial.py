@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('provider', models.CharField(help_text='Its block in the settings: openai, google, local …', max_length=40)),
                 ('name', models.CharField(help_text="The provider's own name of it", max_length=120)),
                 ('label', models.CharField(help_text='What people read', max_length=120)),
-                ('context_tokens', models.PositiveIntegerField(default=0, help_text='Text models: how much is sent at most, reply included. It may be less than the model takes.')),
+                ('context_tokens', models.PositiveIntegerField(default=0, help_text='Text models: how much is sent at most, reply included, be it less than the model takes')),
                 ('max_output_tokens', models.PositiveIntegerField(default=0, help_text='Text models: the longest reply')),
                 ('price', models.DecimalField(decimal_places=7, default=Decimal('0'), help_text='Credits a reply, whatever its length', max_digits=20, validators=[django.core.validators.MinValueValidator(Decimal('0'))])),
                 ('input_price', models.DecimalField(decimal_places=7, default=Decimal('0'), help_text='Credits per 1,000 tokens read', max_digits=20, validators=[django.core.validators.MinValueValidator(Decimal('0'))])),

@@ -35,8 +35,8 @@ class Voice:
 class TextRequest:
     """One reply to write.
 
-    `model` is the catalogue's name of the model. `seed` tells variants of one reply apart. With `continuation` the
-    reply goes on from the last assistant message instead of answering it.
+    `model` is the catalogue's name of the model. `seed` tells variants of one reply apart: `<reply>/<variant>`, the
+    variants counted from 0. With `continuation` the reply goes on from the last message, the assistant's own.
     """
 
     model: str

@@ -10,9 +10,9 @@ from typing import Any
 
 from openai import APIConnectionError, APIError, AsyncOpenAI, AsyncStream, Timeout
 
+from common.tokens import count_tokens
 from generation.providers.text.base import ProviderError, TextDelta, TextRequest, TextStream, TextUsage
 from generation.providers.text.openai_errors import BROKEN, BUSY, REFUSED, fault_of
-from generation.tokens import count_tokens
 
 # At DEBUG the library logs whole request bodies, which hold people's conversations.
 logging.getLogger("openai").setLevel(logging.WARNING)
@@ -21,6 +21,8 @@ CONNECT_TIMEOUT = 10.0
 TOTAL_TIMEOUT = 600.0
 LONGEST_WAIT = 10.0  # a server that asks for more is not waited for
 AFTER_THE_END = 2.0  # once the reply is complete, only its token counts are still worth waiting for
+# Servers differ in what a last message of the model's own means to them; this they all understand.
+GO_ON = "[Go on from exactly where your last message stops. Repeat nothing of it, and add no greeting.]"
 
 Chunks = AsyncStream[object]
 
@@ -120,9 +122,12 @@ class OpenAIText:
             raise APIConnectionError(message="The stream ended too early.", request=chunks.response.request)
 
     def _body(self, request: TextRequest) -> dict[str, Any]:
+        messages = [{"role": message.role, "content": message.content} for message in request.messages]
+        if request.continuation:
+            messages.append({"role": "user", "content": GO_ON})
         body: dict[str, Any] = {
             "model": self._model if request.model == "default" else request.model,
-            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "messages": messages,
             self._tokens_field: request.max_output_tokens,
             "stream": True,
             "stream_options": {"include_usage": True},

@@ -39,6 +39,11 @@ def get_text_provider(name: str) -> TextProvider:
     return built[name][1]
 
 
+def is_demo(name: str) -> bool:
+    """Whether what speaks is the built-in demo voice, which the web app says to its readers."""
+    return name in settings.TEXT_PROVIDERS and _backend(name).is_demo
+
+
 async def close_text_providers() -> None:
     """Closes what the running event loop built; for a process that shuts down."""
     built = _providers.pop(asyncio.get_running_loop(), {})

@@ -4,10 +4,10 @@ import asyncio
 import re
 from typing import Any
 
+from common.tokens import count_tokens, truncate_to_tokens
 from generation.providers.text.base import TextDelta, TextRequest, TextStream, TextUsage
 from generation.providers.text.local.compose import compose
 from generation.providers.text.local.phrasebook import phrasebook
-from generation.tokens import count_tokens, truncate_to_tokens
 
 DELAY = 0.03  # seconds a word
 _PIECE = re.compile(

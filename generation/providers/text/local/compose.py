@@ -82,7 +82,7 @@ def _be_honest(scene: Scene) -> list[str]:
 
 
 def _tell(scene: Scene) -> list[str]:
-    line = _best(scene) or _new(scene, "story", "example", "fact", "topic")
+    line = _best(scene) or _new(scene, "story", "fact")
     if line is None:
         return [_aside(scene), _traits(scene) or scene.phrase("dry") or _echo(scene)]
     return [_aside_before(scene, line), _opener(scene, 0.5), line.text, _ask_after(scene, line, 0.5)]
@@ -102,7 +102,7 @@ def _laugh(scene: Scene) -> list[str]:
 def _acknowledge(scene: Scene) -> list[str]:
     """A yes or a no: it answers the question before, so the talk goes on where it was."""
     line = _best(scene, about=scene.before) if scene.chance(0.5) else None
-    line = line or _new(scene, "story", "example")
+    line = line or _new(scene, "story", "fact")
     if line is None or _told_last(scene):
         return [scene.phrase(scene.intent), _recall(scene), _aside(scene), _ask(scene)]
     return [scene.phrase(scene.intent), _aside_before(scene, line), line.text, _ask_after(scene, line, 0.6)]
@@ -120,7 +120,9 @@ def _answer(scene: Scene) -> list[str]:
         ]
     start = [_hello(scene), _aside(scene), scene.phrase("unsure") or _echo(scene)]
     told = _material(scene, "story", "fact")
-    return [*start, scene.phrase("bridge") if told else "", told, _ask(scene) if not told or scene.chance(0.4) else ""]
+    if not told:
+        return [*start, _ask(scene)]
+    return [*start, scene.phrase("bridge", only_fresh=True), told, _ask(scene) if scene.chance(0.4) else ""]
 
 
 def _respond(scene: Scene) -> list[str]:
@@ -142,7 +144,7 @@ def _break_silence(scene: Scene) -> list[str]:
 
 
 def _continued(scene: Scene) -> list[str]:
-    line = _best(scene, about=stems(scene.answered[-1])) or _new(scene, "story", "example", "fact", "topic")
+    line = _best(scene, about=stems(scene.answered[-1])) or _new(scene, "story", "fact")
     if line is None:
         return [scene.phrase("go_on"), _recall(scene), _aside(scene), _ask(scene)]
     return [_aside_before(scene, line), scene.phrase("go_on"), line.text, _ask_after(scene, line, 0.5)]
@@ -264,9 +266,11 @@ def _recall(scene: Scene) -> str:
     """Something the person said a while ago."""
     for text in sorted(scene.told[:-1], key=lambda _: scene.rng.random()):
         mirror, said = turned_round(text), in_their_words(text)
-        line = scene.phrase("recall", mirror=mirror) if mirror else ""
+        if mirror and scene.said.count(folded(mirror)) > 1:
+            continue
+        line = scene.phrase("recall", only_fresh=True, mirror=mirror) if mirror else ""
         if not line and len(said.split()) >= 3:
-            line = scene.phrase("recall_words", words=said)
+            line = scene.phrase("recall_words", only_fresh=True, words=said)
         if line:
             return line
     return ""

@@ -34,8 +34,8 @@ class Line:
 
     @property
     def key(self) -> str:
-        """What is looked for among what has been said: the beginning, without the person's name."""
-        spoken = folded(without_directions(self.text).split("{{user}}")[0])
+        """What is looked for among what has been said: a piece of it without the person's name."""
+        spoken = max(map(folded, without_directions(self.text).split("{{user}}")), key=len)
         return (spoken if len(spoken) > 8 else folded(self.text))[:60]
 
 

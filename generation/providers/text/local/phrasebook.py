@@ -8,10 +8,11 @@ from pathlib import Path
 
 import yaml
 
-from generation.providers.text.local.words import stem, stems, words
+from generation.providers.text.local.words import folded, stem, stems, words
 
 _OPTIONAL_NAME = re.compile(r"\{([^{}]*?)name([^{}]*?)\}")
 _SLOT = re.compile(r"\{(\w+)\}")
+_ANY_SLOT = re.compile(r"\{[^{}]*\}")
 _BY_SCRIPT = (
     (re.compile(r"[\u3040-\u30ff]"), "ja"),
     (re.compile(r"[\uac00-\ud7af]"), "ko"),
@@ -22,6 +23,14 @@ _CYRILLIC, _NOT_RUSSIAN = re.compile(r"[\u0400-\u04ff]"), re.compile(r"[іїєґ
 _LATIN = re.compile(r"[A-Za-z]")
 _OTHER = re.compile(r"[^\W\d_A-Za-zÀ-ɏ]")
 _HEARD = 600  # characters; what is longer is no greeting
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """`mark` is how the phrase is known again, whatever stands in its slots; nothing for a very short one."""
+
+    text: str
+    mark: str
 
 
 @dataclass(frozen=True)
@@ -49,10 +58,10 @@ class Phrasebook:
                 return match["name"][0].upper() + match["name"][1:]
         return ""
 
-    def lines(self, purpose: str, **slots: str) -> list[str]:
+    def lines(self, purpose: str, **slots: str) -> list[Phrase]:
         """The lines for a purpose with their slots filled; those with an empty slot are left out."""
-        filled = [_fill(line, slots) for line in self.say.get(purpose, ())]
-        return [line for line in filled if line]
+        filled = [Phrase(_fill(line, slots), _mark(line)) for line in self.say.get(purpose, ())]
+        return [phrase for phrase in filled if phrase.text]
 
 
 # "I'm Late" in a title-cased message is not an introduction.
@@ -97,6 +106,12 @@ def language_of(text: str) -> str:
     if scores[best] >= len(spoken) * 0.15:
         return best if scores[best] else "en"
     return "en" if scores[best] == 0 and all(word.isascii() for word in spoken) else ""
+
+
+@functools.cache
+def _mark(line: str) -> str:
+    longest = max(map(folded, _ANY_SLOT.split(line)), key=len)
+    return longest if len(longest) > 7 else ""
 
 
 def _fill(line: str, slots: Mapping[str, str]) -> str:

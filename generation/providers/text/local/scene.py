@@ -16,6 +16,7 @@ LONGEST_READ = 1_000  # characters of one message
 
 _NOISE = re.compile(r"https?://\S+|\*[^*\n]*\*|[*_`#>|<\[\]{}]")
 _QUESTION_MARK = re.compile(r"[?？؟;]\s*[\"”’»)]*\s*$")
+_VARIANT = re.compile(r"[:/](\d{1,3})$")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff]")
 
 # In this order: the first that is heard is what is meant.
@@ -44,7 +45,6 @@ class Scene:
 
     def __post_init__(self) -> None:
         self.said = " | ".join(folded(text) for text in self.answered)
-        self._said_sentences = {folded(sentence) for text in self.answered for sentence in sentences(text)}
         self.about = stems(self.heard)
         self.before = stems(self.asked[-1]) if self.asked else frozenset()
         self.told = [text for text in self.asked if _intent(_clean(text), False, False, self.book) in _TELLING]
@@ -60,11 +60,12 @@ class Scene:
             return self.rng.choice(fresh)
         return min(lines, key=lambda line: self.said.rfind(line.key)) if lines else None
 
-    def phrase(self, purpose: str, **slots: str) -> str:
+    def phrase(self, purpose: str, *, only_fresh: bool = False, **slots: str) -> str:
         """A connecting phrase of the language's book, a new one if there is one; nothing without a book."""
-        lines = self.book.lines(purpose, name=self.name, char=self.material.name, **slots)
-        fresh = [line for line in lines if self._said_sentences.isdisjoint(map(folded, sentences(line)))]
-        return self.rng.choice(fresh or lines) if lines else ""
+        phrases = self.book.lines(purpose, name=self.name, char=self.material.name, **slots)
+        fresh = [phrase for phrase in phrases if not phrase.mark or phrase.mark not in self.said]
+        phrases = fresh or ([] if only_fresh else phrases)
+        return self.rng.choice(phrases).text if phrases else ""
 
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
@@ -90,7 +91,7 @@ def read_scene(request: TextRequest) -> Scene:
         greeted=greeted,
         name=name,
         new_name=bool(new_name),
-        variant=int(number) if (number := request.seed.rpartition(":")[2]).isdecimal() else 0,
+        variant=int(number[1]) if (number := _VARIANT.search(request.seed)) else 0,
         asked=asked,
         answered=tuple(message.content for message in talk if message.role == "assistant"),
     )
