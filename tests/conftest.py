@@ -1,22 +1,11 @@
 """What every test may use: a clean Redis, the cast, and clients that speak the real protocols."""
 
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-
-# Each xdist worker has a Redis database of its own, chosen before Django reads its settings.
-_worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-if "REDIS_URL" in os.environ:
-    _url = urlsplit(os.environ["REDIS_URL"])
-    _database = int(_url.path.strip("/") or 0) + int(_worker)
-    os.environ["REDIS_URL"] = _url._replace(path=f"/{_database}").geturl()
-os.environ.setdefault("DJANGO_ENV", "test")
-os.environ.setdefault("LOG_LEVEL", "WARNING")
 
 PASSWORD = "opening night at eight"
 
@@ -65,25 +54,25 @@ def join(db: None) -> Callable[..., Person]:
 @pytest.fixture
 def owner(join: Callable[..., Person]) -> Person:
     """Whose things a test is about."""
-    return join("owner")
+    return join("olivia")
 
 
 @pytest.fixture
 def teammate(join: Callable[..., Person]) -> Person:
     """Shares an organisation with the owner where a test says so."""
-    return join("teammate")
+    return join("tobias")
 
 
 @pytest.fixture
 def stranger(join: Callable[..., Person]) -> Person:
     """Signed in, and none of anybody's business."""
-    return join("stranger")
+    return join("stella")
 
 
 @pytest.fixture
 def staff(join: Callable[..., Person]) -> Person:
     """An administrator."""
-    person = join("manager")
+    person = join("stefan")
     type(person.user).objects.filter(pk=person.id).update(role="admin", is_superuser=True)
     person.user.refresh_from_db()
     return person

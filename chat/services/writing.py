@@ -227,7 +227,7 @@ def refuse(variant_id: uuid.UUID, token: uuid.UUID, failure: Failure) -> None:
 
 def give_back(*, variant_id: uuid.UUID, token: uuid.UUID) -> None:
     """Lets go of a reply that this responder can't end, so that another takes it at once."""
-    Variant.objects.filter(pk=variant_id, lease_token=token).update(lease_until=timezone.now())
+    Variant.objects.filter(pk=variant_id, lease_token=token).update(lease_until=None)
 
 
 @transaction.atomic

@@ -19,7 +19,7 @@ def test_a_conversation_opens_with_the_greeting_and_its_alternates_as_variants(a
     assert conversation["title"] == "By the quay"
     assert conversation["character"]["name"] == "Odile"
     (greeting,) = api(owner).get(f"/api/conversations/{conversation['id']}/messages").json()["items"]
-    assert greeting["text"] == "*lifts the lamp* You are late, owner. I am Odile."
+    assert greeting["text"] == "*lifts the lamp* You are late, olivia. I am Odile."
     assert greeting["author"]["kind"] == "character"
     assert [variant["status"] for variant in greeting["variants"]] == ["complete", "complete"]
 

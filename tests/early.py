@@ -1,0 +1,14 @@
+"""A pytest plugin, loaded with `-p` before Django reads its settings: the environment every test runs in."""
+
+import os
+from urllib.parse import urlsplit
+
+os.environ.setdefault("DJANGO_ENV", "test")
+os.environ.setdefault("LOG_LEVEL", "WARNING")
+
+# Each worker of pytest-xdist has a Redis database of its own, as it has a PostgreSQL database of its own.
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+if "REDIS_URL" in os.environ:
+    _url = urlsplit(os.environ["REDIS_URL"])
+    _database = int(_url.path.strip("/") or 0) + _worker
+    os.environ["REDIS_URL"] = _url._replace(path=f"/{_database}").geturl()
