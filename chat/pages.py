@@ -13,13 +13,12 @@ from django.views.decorators.http import require_GET, require_POST
 from billing.selectors import wallet_data
 from chat import selectors, services
 from chat.api import read_place
-from common.errors import NotFound, Unavailable
+from chat.voices import voice_of
+from common.errors import NotFound
 from common.pagination import encode_cursor
 from common.ratelimits import Gate
-from common.rendering import credits_string, to_json
+from common.rendering import to_json
 from common.stage_text import stage_html
-from generation.providers.text.registry import is_demo
-from generation.selectors import price_ceiling, text_model_for
 
 LISTED = 30
 FIRST_MESSAGES = 50
@@ -80,7 +79,7 @@ def chat(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
     # the number is read before the messages: what happens in between is sent again rather than missed
     newest_first = selectors.messages_before(conversation_id, claims.user_id, before=None, limit=FIRST_MESSAGES + 1)
     shown = newest_first[:FIRST_MESSAGES][::-1]
-    price, demo = _voice(conversation["model"])
+    voice = voice_of(conversation["model"])
     wallet = wallet_data(claims.organization_id)
     stage = {
         "conversation": conversation_id,
@@ -90,14 +89,14 @@ def chat(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
         "messages": shown,
         "next": encode_cursor([shown[0]["seq"]]) if len(newest_first) > FIRST_MESSAGES else None,
         "latest": conversation["last_seq"],
-        "reply_price": price,
+        "reply_price": voice.price,
         "wallet": wallet,
     }
     context = {
         "conversation": conversation,
         "greeting_html": "",
         "chat_messages": [_line(message, claims.user_id) for message in shown],
-        "demo_voice": demo,
+        "demo_voice": voice.demo,
         "stage": orjson.loads(to_json(stage)),
     }
     return render(request, "chat/stage.html", context)
@@ -106,12 +105,3 @@ def chat(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
 def _line(message: dict[str, Any], user_id: uuid.UUID) -> dict[str, Any]:
     return message | {"html": stage_html(message["text"]), "own": message["author"]["id"] == user_id}
 
-
-def _voice(model_name: str | None) -> tuple[str | None, bool]:
-    """What a reply costs at most where the price is flat, and whether it is the demo voice that speaks."""
-    try:
-        model = text_model_for(model_name)
-    except Unavailable:
-        return None, False
-    flat = not (model.input_price or model.output_price)
-    return (credits_string(price_ceiling(model, 0)) if flat else None), is_demo(model.provider)

@@ -6,7 +6,7 @@ from typing import Any
 
 from characters.models import Character
 from characters.selectors import prompt_material, voice_material
-from chat.macros import fill
+from characters.macros import fill
 from chat.models import Conversation, Member, Message
 from common.database import fetch_all
 from common.tokens import count_tokens

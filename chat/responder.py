@@ -27,7 +27,7 @@ from common.metrics import provider_requests_total, replies_total, reply_first_t
 from common.realtime.frames import CHANNEL_PREFIX, encode, pack
 from common.realtime.threads import in_thread
 from generation.providers.text.base import ProviderError, TextDelta, TextUsage
-from generation.providers.text.registry import close_text_providers, get_text_provider
+from generation.providers.text.registry import build_text_providers, close_text_providers, get_text_provider
 
 log = structlog.get_logger(__name__)
 
@@ -219,6 +219,7 @@ class Responder:
 
     async def run(self) -> None:
         """Until `leave` is called; then what is being written gets its time to end."""
+        build_text_providers()
         loops = [asyncio.create_task(self._listen()), asyncio.create_task(self._sweep())]
         await self.leaving.wait()
         for loop in loops:

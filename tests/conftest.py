@@ -1,11 +1,13 @@
 """What every test may use: a clean Redis, the cast, and clients that speak the real protocols."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 
 PASSWORD = "opening night at eight"
 
@@ -28,13 +30,22 @@ class Person:
         return {"Authorization": f"Bearer {self.token}"}
 
 
-@pytest.fixture(autouse=True)
-def _clean_redis(request: pytest.FixtureRequest) -> Iterator[None]:
-    if "django_db_setup" in request.fixturenames or request.node.get_closest_marker("django_db"):
-        from common import redis
+USES_DATABASE = {"db", "transactional_db", "join", "owner", "staff"}
 
-        redis.client().flushdb()
-    yield
+
+@pytest.fixture(autouse=True)
+def _clean_slate(request: pytest.FixtureRequest) -> None:
+    """An empty Redis, and the catalogue that migrations bring, which a test that commits has truncated."""
+    if not (USES_DATABASE & set(request.fixturenames) or request.node.get_closest_marker("django_db")):
+        return
+    request.getfixturevalue("_django_db_helper")
+    from common import redis
+    from generation.models import AIModel
+
+    redis.client().flushdb()
+    if not AIModel.objects.exists():
+        models = import_module("generation.migrations.0002_text_models")
+        models.add_models(apps, None)
 
 
 @pytest.fixture

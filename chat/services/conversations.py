@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from characters.models import Character, Persona
 from characters.selectors import get_character_for
-from chat.macros import fill
+from characters.macros import fill
 from chat.models import Conversation, Member, Message, Status, Variant
 from chat.selectors import seat_of
 from common.errors import Forbidden, NotFound, ValidationProblem

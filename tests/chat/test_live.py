@@ -11,7 +11,7 @@ from chat.models import Message, Variant
 from tests.live import LiveSite, Wire
 from tests.standins.openai_server import OpenAIServer
 
-pytestmark = [pytest.mark.django_db(transaction=True, serialized_rollback=True)]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 
 TEXT = " ".join(f"word{number}" for number in range(60))
 
