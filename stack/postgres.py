@@ -141,7 +141,8 @@ class Postgres:
         if not copy.exists():
             half = self.home / "programs.half"
             shutil.rmtree(half, ignore_errors=True)
-            shutil.copytree(package, half / package.name, symlinks=True)
+            older = shutil.ignore_patterns("pginstall")  # the wheel holds two versions
+            shutil.copytree(package, half / package.name, symlinks=True, ignore=older)
             libraries = f"{package.name}.libs"  # the programs look for these beside their package
             if (package.parent / libraries).is_dir():
                 shutil.copytree(package.parent / libraries, half / libraries, symlinks=True)
