@@ -10,13 +10,15 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 
 from characters import limits
+from characters.portraits import mask_traits
 from common.models import BaseModel, new_id
 
 
@@ -51,6 +53,16 @@ class Visibility(models.TextChoices):
     PRIVATE = "private"
     UNLISTED = "unlisted"
     PUBLIC = "public"
+
+
+def validate_portrait(style: Any) -> None:
+    """A portrait's fixed traits are those that `characters.portraits` knows."""
+    if style is not None and not isinstance(style, dict):
+        raise ValidationError("Give an object of traits.")
+    try:
+        mask_traits("", style)
+    except (ValueError, TypeError) as error:
+        raise ValidationError(str(error)) from error
 
 
 LISTED = Q(visibility=Visibility.PUBLIC, deleted_at=None)
@@ -98,7 +110,7 @@ class Character(BaseModel):
     visibility = models.CharField(max_length=16, choices=Visibility, default=Visibility.PRIVATE)
     downloadable = models.BooleanField(default=False)
     voice = models.JSONField(default=dict, blank=True)
-    portrait = models.JSONField(null=True, blank=True)
+    portrait = models.JSONField(null=True, blank=True, validators=[validate_portrait])
     likes_amount = models.BigIntegerField(default=0, editable=False)
     messages_amount = models.BigIntegerField(default=0, editable=False)
     popularity = models.BigIntegerField(default=0, editable=False)
@@ -148,6 +160,9 @@ class Character(BaseModel):
             models.Index(F("trend_previous").desc(), F("id").desc(), condition=LISTED, name="character_trending_previous"),
             models.Index(F("published_at").desc(), F("id").desc(), condition=LISTED, name="character_new"),
             models.Index(fields=["id"], condition=SCORE_MOVED, name="character_score_moved"),
+            # for the operators' search by the beginning of a name, and their list of what was taken down
+            models.Index(OpClass(Lower("name"), name="text_pattern_ops"), name="character_name"),
+            models.Index(fields=["id"], condition=Q(taken_down_at__isnull=False), name="character_taken_down"),
             GinIndex(fields=["search"], condition=LISTED, name="character_search"),
             GinIndex(fields=["tags"], condition=LISTED, name="character_tags"),
         ]

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from characters import api, api_personas
+from characters import api, api_personas, pages
 
 api_urlpatterns = [
     path("characters", api.CharactersView.as_view()),
@@ -14,4 +14,13 @@ api_urlpatterns = [
     path("users/me/personas/<uuid:persona_id>", api_personas.PersonaView.as_view()),
 ]
 
-page_urlpatterns: list = []
+page_urlpatterns = [
+    path("", pages.discover, name="discover"),
+    path("characters/new", pages.character_new, name="character_new"),
+    path("characters/<uuid:character_id>", pages.character, name="character"),
+    path("characters/<uuid:character_id>/edit", pages.character_edit, name="character_edit"),
+    path("characters/<uuid:character_id>/delete", pages.character_delete, name="character_delete"),
+    path("characters/<uuid:character_id>/like", pages.character_like, name="character_like"),
+    path("my/characters", pages.my_characters, name="my_characters"),
+    path("portraits/<uuid:character_id>.svg", pages.portrait, name="portrait"),
+]
