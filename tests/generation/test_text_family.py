@@ -7,7 +7,13 @@ import pytest
 from django.test import override_settings
 
 from generation.providers.text.base import ProviderError, TextDelta, TextProvider
-from generation.providers.text.registry import close_text_providers, configured_text_providers, get_text_provider
+from generation.providers.text.registry import (
+    build_text_providers,
+    close_text_providers,
+    configured_text_providers,
+    get_text_provider,
+    is_demo,
+)
 from tests.generation.conftest import KEEPER, ask, read
 from tests.standins.openai_server import OpenAIServer
 
@@ -82,7 +88,7 @@ async def test_it_writes_several_replies_at_once(provider: TextProvider):
 
 
 async def test_it_tells_whether_it_is_a_demo(provider: TextProvider):
-    assert provider.is_demo == (provider.name == "local")
+    assert provider.is_demo == is_demo(provider.name) == (provider.name == "local")
 
 
 async def test_real_providers_are_preferred_to_the_demo_voice(server: OpenAIServer):
@@ -101,6 +107,14 @@ async def test_an_instance_is_kept_while_its_settings_stay(server: OpenAIServer)
             assert get_text_provider("openai") is not first
             await close_text_providers()
         await first.aclose()
+
+
+async def test_all_can_be_built_ahead_of_the_first_reply(server: OpenAIServer):
+    with override_settings(TEXT_PROVIDERS=blocks(server)):
+        build_text_providers()
+        await close_text_providers()
+
+    assert server.requests == []
 
 
 def test_every_event_loop_has_its_own_instance(server: OpenAIServer):

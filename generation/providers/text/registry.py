@@ -9,6 +9,8 @@ from django.utils.module_loading import import_string
 
 from generation.providers.text.base import ProviderError, TextProvider
 
+DEMO = "generation.providers.text.local.LocalText"
+
 # An async HTTP client belongs to the loop it first ran on; on another loop its pooled connections are dead.
 _providers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, tuple[dict[str, Any], TextProvider]]]
 _providers = WeakKeyDictionary()
@@ -16,8 +18,7 @@ _providers = WeakKeyDictionary()
 
 def configured_text_providers() -> list[str]:
     """Names of the providers that can be used, in the order of preference: real ones first."""
-    names = list(settings.TEXT_PROVIDERS)
-    return sorted(names, key=lambda name: _backend(name).is_demo)
+    return sorted(settings.TEXT_PROVIDERS, key=is_demo)
 
 
 def get_text_provider(name: str) -> TextProvider:
@@ -35,13 +36,21 @@ def get_text_provider(name: str) -> TextProvider:
         )
     built = _providers.setdefault(asyncio.get_running_loop(), {})
     if name not in built or built[name][0] != config:
-        built[name] = (dict(config), _backend(name)(name, config))
+        backend: type[TextProvider] = import_string(config["BACKEND"])
+        built[name] = (dict(config), backend(name, config))
     return built[name][1]
 
 
 def is_demo(name: str) -> bool:
     """Whether what speaks is the built-in demo voice, which the web app says to its readers."""
-    return name in settings.TEXT_PROVIDERS and _backend(name).is_demo
+    # Told by the settings, not by the class: a web process need not load a client library of 25 MB for it.
+    return name in settings.TEXT_PROVIDERS and settings.TEXT_PROVIDERS[name]["BACKEND"] == DEMO
+
+
+def build_text_providers() -> None:
+    """Builds all that are configured, so that the first reply does not wait a second for a client library to load."""
+    for name in configured_text_providers():
+        get_text_provider(name)
 
 
 async def close_text_providers() -> None:
@@ -49,8 +58,3 @@ async def close_text_providers() -> None:
     built = _providers.pop(asyncio.get_running_loop(), {})
     for _, provider in built.values():
         await provider.aclose()
-
-
-def _backend(name: str) -> type[TextProvider]:
-    backend: type[TextProvider] = import_string(settings.TEXT_PROVIDERS[name]["BACKEND"])
-    return backend

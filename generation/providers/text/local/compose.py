@@ -66,6 +66,13 @@ def _introduce(scene: Scene) -> list[str]:
     return [_hello(scene), _aside(scene), scene.phrase("who"), _about_me(scene), _ask(scene)]
 
 
+def _say_work(scene: Scene) -> list[str]:
+    line = _called(scene, "work")
+    return (
+        [_hello(scene), _aside_before(scene, line), line.text, _ask_after(scene, line)] if line else _introduce(scene)
+    )
+
+
 def _show_around(scene: Scene) -> list[str]:
     line = _called(scene, "where") or _best(scene, kinds=("topic", "example"))
     if line:
@@ -118,11 +125,15 @@ def _answer(scene: Scene) -> list[str]:
             line.text,
             _ask_after(scene, line, 0.6),
         ]
-    start = [_hello(scene), _aside(scene), scene.phrase("unsure") or _echo(scene)]
+    about_me = scene.book.hears("about_me", scene.heard, at_start=True)
+    unsure = (scene.phrase("coy", only_fresh=True) if about_me else "") or scene.phrase("unsure") or _echo(scene)
     told = _material(scene, "story", "fact")
     if not told:
-        return [*start, _ask(scene)]
-    return [*start, scene.phrase("bridge", only_fresh=True), told, _ask(scene) if scene.chance(0.4) else ""]
+        return [_hello(scene), _aside(scene), unsure, _ask(scene)]
+    if told.startswith("*"):
+        return [_hello(scene), told, unsure, _ask(scene)]
+    bridge = scene.phrase("bridge", only_fresh=True)
+    return [_hello(scene), _aside(scene), unsure, bridge, told, _ask(scene) if scene.chance(0.4) else ""]
 
 
 def _respond(scene: Scene) -> list[str]:
@@ -157,6 +168,7 @@ _PLANS = {
     "thanks": _take_thanks,
     "how": _say_how,
     "who": _introduce,
+    "work": _say_work,
     "where": _show_around,
     "real": _be_honest,
     "story": _tell,
@@ -172,7 +184,7 @@ _PLANS = {
 
 
 # Which plain questions fit after it.
-_QUESTIONS = dict.fromkeys(("question", "how", "who", "where", "real"), "ask_why") | dict.fromkeys(
+_QUESTIONS = dict.fromkeys(("question", "how", "who", "work", "where", "real"), "ask_why") | dict.fromkeys(
     ("statement", "sad", "glad", "yes", "no", "laugh"), "ask_more"
 )
 

@@ -20,7 +20,7 @@ _VARIANT = re.compile(r"[:/](\d{1,3})$")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff]")
 
 # In this order: the first that is heard is what is meant.
-_ANYWHERE = ("how", "who", "where", "real", "story")
+_ANYWHERE = ("how", "who", "work", "where", "real", "story")
 _AT_START = ("goodbye", "thanks")
 _FEELINGS = ("sad", "glad")
 _SHORT = ("laugh", "no", "yes")
@@ -85,7 +85,7 @@ def read_scene(request: TextRequest) -> Scene:
     return Scene(
         material=material,
         book=book,
-        rng=random.Random(f"{request.seed}|{len(talk)}|{heard}"),  # noqa: S311
+        rng=random.Random(f"{request.seed}|{material.name}|{len(talk)}|{heard}"),  # noqa: S311
         heard=text,
         intent=_intent(text, greeted, bool(new_name), book),
         greeted=greeted,
