@@ -56,7 +56,7 @@ class UserAdmin(FastModelAdmin):
         return super().get_queryset(request).alias(email_lower=Lower("email"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        may_change_access = request.user.is_superuser and obj != request.user  # type: ignore[union-attr]
+        may_change_access = request.user.is_superuser and obj != request.user
         return self.readonly_fields if may_change_access else (*self.readonly_fields, *ACCESS_FIELDS)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -83,7 +83,7 @@ class UserAdmin(FastModelAdmin):
         description="End all sessions",
         permissions=["end"],
         variant=ActionVariant.DANGER,
-        dialog=reason_dialog("End all sessions", "The person is signed out everywhere at once.", "End them"),  # type: ignore[arg-type]
+        dialog=reason_dialog("End all sessions", "The person is signed out everywhere at once.", "End them"),
     )
     @transaction.atomic
     def end_sessions(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
@@ -133,7 +133,7 @@ class AuthSessionAdmin(ReadOnlyAdmin):
         description="End this session",
         permissions=["end"],
         variant=ActionVariant.DANGER,
-        dialog=reason_dialog("End this session", "Its tokens and its sockets are dead at once.", "End it"),  # type: ignore[arg-type]
+        dialog=reason_dialog("End this session", "Its tokens and its sockets are dead at once.", "End it"),
     )
     @transaction.atomic
     def end_session(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:

@@ -73,16 +73,18 @@ class User(BaseModel, AbstractBaseUser, PermissionsMixin):
     timezone = models.CharField(max_length=64, default="UTC")
     role = models.CharField(max_length=16, choices=Role, default=Role.MEMBER)
     is_staff = models.GeneratedField(
-        expression=Q(role__in=STAFF_ROLES), output_field=models.BooleanField(), db_persist=True
+        expression=Q(role__in=STAFF_ROLES),  # type: ignore[arg-type]  # the stubs forget that Q is one
+        output_field=models.BooleanField(),
+        db_persist=True,
     )
     is_active = models.BooleanField(default=True)
     banned_until = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
     utm = models.JSONField(default=dict, blank=True)
-    last_login = None  # type: ignore[assignment]  # `last_seen_at` says it, for every kind of sign-in
+    last_login = None  # `last_seen_at` says it, for every kind of sign-in
 
-    objects = UserManager()  # type: ignore[misc]
+    objects = UserManager()
 
     USERNAME_FIELD = "email"
 

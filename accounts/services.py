@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, NoReturn
 
 import structlog
@@ -284,7 +285,7 @@ def end_sessions_of(*, user_id: uuid.UUID, reason: str) -> int:
 
 def _announce_ends(session_ids: Iterable[uuid.UUID]) -> None:
     for session_id in session_ids:
-        transaction.on_commit(lambda session_id=session_id: sessions.end(session_id))
+        transaction.on_commit(partial(sessions.end, session_id))
 
 
 @transaction.atomic

@@ -24,7 +24,7 @@ class CappedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return self.object_list.order_by()[:COUNTED_AT_MOST].count()  # type: ignore[union-attr]
+        return self.object_list.order_by()[:COUNTED_AT_MOST].count()  # type: ignore[attr-defined]
 
 
 class FastModelAdmin(ModelAdmin):

@@ -10,16 +10,10 @@ from django.test import Client
 
 from accounts import services
 from accounts.models import User
-from common import ratelimits, redis
+from common import redis
 
 PASSWORD = "curtain-call-at-nine"
 numbers = itertools.count(1)
-
-
-@pytest.fixture(autouse=True)
-def _empty_redis():
-    redis.client().flushdb()
-    ratelimits.limits_storage.cache_clear()
 
 
 class Api:

@@ -12,7 +12,9 @@ from tests.accounts.conftest import PASSWORD, Api, problem
 
 pytestmark = pytest.mark.django_db
 
-USER_FIELDS = "id email email_verified username display_name bio avatar locale timezone role plan is_premium last_seen_at created_at"
+USER_FIELDS = """
+id email email_verified username display_name bio avatar locale timezone role plan is_premium last_seen_at created_at
+"""
 
 
 def body(**fields):
@@ -28,9 +30,9 @@ def test_a_new_person_gets_an_account_and_a_pair_of_tokens(api, path):
     assert set(answer) == {"user", "access", "refresh"}
     assert set(answer["user"]) == set(USER_FIELDS.split())
     assert answer["user"] | {"id": "", "created_at": "", "last_seen_at": ""} == {
-        "id": "", "email": "ann@example.org", "email_verified": False, "username": "ann.b", "display_name": "", "bio": "",
-        "avatar": None, "locale": "en", "timezone": "UTC", "role": "member", "plan": "free", "is_premium": False,
-        "last_seen_at": "", "created_at": "",
+        "id": "", "email": "ann@example.org", "email_verified": False, "username": "ann.b", "display_name": "",
+        "bio": "", "avatar": None, "locale": "en", "timezone": "UTC", "role": "member",
+        "plan": "free", "is_premium": False, "last_seen_at": "", "created_at": "",
     }  # fmt: skip
     assert answer["user"]["created_at"].endswith("Z")
     assert Api(answer["access"]).get("me").json()["user"]["id"] == answer["user"]["id"]
