@@ -14,7 +14,7 @@ export class ApiError extends Error {
 export async function call(method, path, body, { idempotencyKey, signal } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  if (method !== "GET") headers["X-CSRFToken"] = document.querySelector('meta[name="csrf-token"]').content;
+  if (method !== "GET") headers["X-CSRFToken"] = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
   if (method === "POST") headers["Idempotency-Key"] = idempotencyKey ?? newId();
   let response;
   try {

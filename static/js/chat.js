@@ -134,10 +134,23 @@ function changed() {
   composer.setReplying(replying);
   byId("footlights").classList.toggle("footlights--lit", replying);
   lines.showTools(state.last);
+  markRead();
   const greeting = byId("greeting");
   if (greeting) greeting.hidden = state.byId.size > 0;
   showUnsent();
   outbox.pump();
+}
+
+let readTo = 0;
+
+/** Tells the server how far one has read, where it is on the screen. */
+function markRead() {
+  const seq = state.last?.seq ?? 0;
+  if (seq <= readTo || document.hidden || !scroller.pinned || socket.state !== "open") return;
+  readTo = seq;
+  socket.command("chat.read", { conversation: stage.conversation, seq }).catch(() => {
+    readTo = 0;
+  });
 }
 
 // --- reading afresh --------------------------------------------------------------------------------------------------
@@ -329,6 +342,8 @@ socket.follow(stage.topic ?? `conversation:${stage.conversation}`, {
 });
 
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) document.title = title;
+  if (document.hidden) return;
+  document.title = title;
+  markRead();
 });
 if (window.matchMedia("(hover: hover)").matches) composer.field.focus({ preventScroll: true });

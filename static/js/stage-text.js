@@ -4,7 +4,7 @@ const STYLED = /\*\*([^*\s](?:[^*]*[^*\s])?)\*\*|\*([^*\s](?:[^*]*[^*\s])?)\*/g;
 const OPEN = /(^|\s)(\*{1,2})([^*\s][^*]*)$/;
 
 /**
- * Splits `text` into paragraphs of pieces: [[{type: "text"|"em"|"strong"|"break", text?}]].
+ * Splits `text` into paragraphs of pieces: [[{type: "text"|"em"|"strong", text}]]; a line break in it is one on the page.
  * With `open`, a direction whose end is still to come is one already, so that a streaming reply does not flicker.
  */
 export function parse(text, { open = false } = {}) {
@@ -40,26 +40,14 @@ function parseParagraph(paragraph, open) {
 }
 
 function addText(pieces, type, text) {
-  text.split("\n").forEach((line, index) => {
-    if (index) pieces.push({ type: "break" });
-    if (line) pieces.push({ type, text: line });
-  });
+  if (text) pieces.push({ type, text });
 }
-
-const TAGS = { em: "em", strong: "strong" };
 
 function paragraphNode(pieces) {
   const node = document.createElement("p");
-  for (const piece of pieces) {
-    if (piece.type === "break") {
-      node.append(document.createElement("br"));
-    } else if (piece.type === "text") {
-      node.append(piece.text);
-    } else {
-      const styled = document.createElement(TAGS[piece.type]);
-      styled.textContent = piece.text;
-      node.append(styled);
-    }
+  for (const { type, text } of pieces) {
+    const place = type === "text" ? node : node.appendChild(document.createElement(type));
+    text.split("\n").forEach((line, index) => place.append(...(index ? [document.createElement("br"), line] : [line])));
   }
   return node;
 }

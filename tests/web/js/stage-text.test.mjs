@@ -9,7 +9,8 @@ const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&
 const escape = (text) => text.replace(/[&<>"']/g, (sign) => ESCAPES[sign]);
 
 function html(text, options) {
-  const piece = ({ type, text: words }) => (type === "break" ? "<br>" : type === "text" ? escape(words) : `<${type}>${escape(words)}</${type}>`);
+  const lines = (words) => escape(words).replaceAll("\n", "<br>");
+  const piece = ({ type, text: words }) => (type === "text" ? lines(words) : `<${type}>${lines(words)}</${type}>`);
   return parse(text, options)
     .map((pieces) => `<p>${pieces.map(piece).join("")}</p>`)
     .join("");
