@@ -7,9 +7,9 @@ from django.db import transaction
 
 from accounts.models import Role, User
 from billing import services as billing
-from characters.demo_loader import load_demo_characters
-from chat import services as chat
+from characters.demo import load_demo_characters
 from characters.models import Character
+from chat import services as chat
 
 
 @dataclass(frozen=True)
