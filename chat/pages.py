@@ -10,7 +10,6 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from billing.selectors import wallet_data
 from chat import selectors, services
 from chat.api import read_place
 from chat.voices import voice_of
@@ -80,7 +79,6 @@ def chat(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
     newest_first = selectors.messages_before(conversation_id, claims.user_id, before=None, limit=FIRST_MESSAGES + 1)
     shown = newest_first[:FIRST_MESSAGES][::-1]
     voice = voice_of(conversation["model"])
-    wallet = wallet_data(claims.organization_id)
     stage = {
         "conversation": conversation_id,
         "topic": f"conversation:{conversation_id}",
@@ -89,8 +87,6 @@ def chat(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
         "messages": shown,
         "next": encode_cursor([shown[0]["seq"]]) if len(newest_first) > FIRST_MESSAGES else None,
         "latest": conversation["last_seq"],
-        "reply_price": voice.price,
-        "wallet": wallet,
     }
     context = {
         "conversation": conversation,

@@ -213,7 +213,7 @@ def answer_problem(request: HttpRequest, problem: Problem) -> HttpResponse:
     """A document for programs, a page for people."""
     if wants_json(request):
         return problem_response(problem)
-    context = {"problem": problem, "detail": problem.detail, "request_id": current_request_id()}
+    context = {"request_id": current_request_id(), "retry_after": problem.extra.get("retry_after")}
     response = render(request, [f"{problem.status}.html", "500.html"], context, status=problem.status)
     for name, value in problem.headers.items():
         response.headers[name] = value

@@ -5,10 +5,9 @@ import functools
 import redis
 import redis.asyncio
 from django.conf import settings
-from redis.backoff import ExponentialBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 __all__ = ["RedisError", "async_client", "client"]
@@ -28,11 +27,14 @@ def client() -> redis.Redis:
 
 
 def async_client() -> redis.asyncio.Redis:
-    """For long-running loops: a new client, bound to the running event loop; keeps trying while Redis restarts."""
+    """For long-running loops: a new client, bound to the running event loop.
+
+    It fails at once when Redis is away: the loops that use it try again by themselves, and know that they missed
+    something.
+    """
     return redis.asyncio.Redis.from_url(
         settings.REDIS_URL,
-        socket_connect_timeout=10,
+        socket_connect_timeout=2,
         socket_timeout=None,
-        retry=redis.asyncio.retry.Retry(ExponentialBackoff(base=0.5, cap=30), settings.REDIS_RETRIES),
-        retry_on_error=[RedisConnectionError, RedisTimeoutError],
+        retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
     )

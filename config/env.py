@@ -123,6 +123,8 @@ def load_environment(environ: Mapping[str, str] = os.environ) -> Environment:
         environment = Environment(**values)  # type: ignore[arg-type]
     except ValidationError as error:
         problems += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+    if values.get("TEXT_BASE_URL") and not values.get("TEXT_MODEL"):
+        problems.append("TEXT_MODEL: must name the model of the server at TEXT_BASE_URL")
     if problems:
         raise ConfigurationError("Troupe can't start with this environment:\n  - " + "\n  - ".join(problems))
     return environment

@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from common.context import current_request_id
 from common.errors import Forbidden, NotFound, Problem, ValidationProblem, answer_problem, problem_response, wants_json
 
 
@@ -28,4 +29,4 @@ def csrf_failure(request: HttpRequest, reason: str = "", **_: Any) -> HttpRespon
     problem = Forbidden("The form was open too long or came from elsewhere. Reload the page and try again.")
     if wants_json(request):
         return problem_response(problem)
-    return render(request, "csrf_failure.html", {"detail": problem.detail}, status=403)
+    return render(request, "csrf_failure.html", {"request_id": current_request_id()}, status=403)

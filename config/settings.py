@@ -142,7 +142,6 @@ SKIP_DATABASE_HEALTHCHECK = env.SKIP_DATABASE_HEALTHCHECK
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.REDIS_URL
-REDIS_RETRIES = 20 if IN_PRODUCTION else 10
 CACHES = {"default": {"BACKEND": "common.cache.SharedRedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "cache"}}
 
 RQ_QUEUE_NAMES = ["high", "default", "low", "media", "webhooks", "mail", "events"]
@@ -285,7 +284,7 @@ WHITENOISE_AUTOREFRESH = env.in_development
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        "BACKEND": "config.storage.StaticStorage"
         if IN_PRODUCTION
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },

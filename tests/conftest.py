@@ -1,34 +1,15 @@
 """What every test may use: a clean Redis, the cast, and clients that speak the real protocols."""
 
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import pytest
 from django.apps import apps
 
-PASSWORD = "opening night at eight"
+from tests.people import PASSWORD, Person
 
-
-@dataclass(frozen=True)
-class Person:
-    """One of the cast: the account and a live access token."""
-
-    user: Any
-    organization_id: uuid.UUID
-    token: str
-    refresh: str
-
-    @property
-    def id(self) -> uuid.UUID:
-        return self.user.pk
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.token}"}
-
+pytest_plugins = ["tests.stage"]
 
 USES_DATABASE = {"db", "transactional_db", "join", "owner", "staff"}
 

@@ -121,7 +121,7 @@ class Hub:
                 self._pubsub = None
                 await client.aclose()
             await asyncio.sleep(delay)
-            delay = min(delay * 2, 5.0)
+            delay = min(delay * 2, 4.0)
 
     def _handle(self, message: list[bytes | int] | None) -> None:
         if not message:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from tests.conftest import Person
+from tests.people import Person
 
 
 @pytest.fixture
