@@ -18,7 +18,8 @@ def commands(host: str, port: int, *, reload: bool) -> dict[str, str]:
     )
     others = {
         # One worker with RQ's scheduler inside, for jobs that are put off: the least memory that does everything.
-        "worker": f"manage.py rqworker {QUEUES} --with-scheduler",
+        # It would report every sweep; at verbosity 0 it speaks when something fails.
+        "worker": f"manage.py rqworker {QUEUES} --with-scheduler --verbosity 0",
         "responder": "manage.py responder",
         "scheduler": "manage.py scheduler",
     }
