@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Any, BinaryIO
 
 import orjson
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.utils.functional import Promise
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
@@ -51,8 +53,12 @@ class ORJSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: BinaryIO, media_type: str | None = None, parser_context: Any = None) -> Any:
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        body = stream.read(limit + 1)  # Django's own check is in `request.body`, which DRF never reads
+        if len(body) > limit:
+            raise RequestDataTooBig
         try:
-            data = orjson.loads(stream.read())
+            data = orjson.loads(body)
         except ValueError as error:
             raise ParseError("The body is not valid JSON.") from error
         if not isinstance(data, dict):

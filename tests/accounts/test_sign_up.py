@@ -182,6 +182,11 @@ def test_a_body_that_is_no_json_object_is_refused(api, text):
     assert problem(api.post("signup", text)) == (400, "VALIDATION_ERROR")
 
 
+def test_a_body_of_more_than_a_megabyte_is_too_large(api):
+    assert problem(api.post("signup", body(password="x" * 2_000_000))) == (413, "PAYLOAD_TOO_LARGE")
+    assert not User.objects.exists()
+
+
 def test_a_form_is_not_taken_for_json(api):
     response = api.client.post("/api/auth/signup", body())
     assert problem(response) == (415, "UNSUPPORTED_MEDIA_TYPE")
