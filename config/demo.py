@@ -1,5 +1,6 @@
 """The demo world: people to sign in as, characters to meet. Loaded once, outside production only."""
 
+import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -7,9 +8,13 @@ from django.db import transaction
 
 from accounts.models import Role, User
 from billing import services as billing
-from characters.demo import load_demo_characters
+from characters.demo import FOLDER, load_demo_characters
 from characters.models import Character
+from common import redis
 from chat import services as chat
+
+
+LOADED_KEY = "demo:files"
 
 
 @dataclass(frozen=True)
@@ -30,14 +35,26 @@ DEMO_SIGN_INS = [
 ]
 
 
-@transaction.atomic
 def load_demo() -> bool:
-    """Loads what is missing; False where everything was there already."""
+    """Loads what is missing or has changed; False where everything was there already."""
     missing = [sign_in for sign_in in DEMO_SIGN_INS if not User.objects.filter(username=sign_in.username).exists()]
-    loaded = load_demo_characters()
-    for sign_in in missing:
-        _create(sign_in)
-    return bool(missing or loaded)
+    files = _digest()
+    if not missing and redis.client().get(LOADED_KEY) == files:
+        return False
+    with transaction.atomic():
+        load_demo_characters()
+        for sign_in in missing:
+            _create(sign_in)
+    redis.client().set(LOADED_KEY, files)
+    return True
+
+
+def _digest() -> bytes:
+    """Of the demo files as they are: a second start need not read them all."""
+    digest = hashlib.sha256()
+    for path in sorted(FOLDER.glob("*.yaml")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest().encode()
 
 
 def _create(sign_in: DemoSignIn) -> None:
