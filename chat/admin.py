@@ -13,42 +13,38 @@ from common.admin import FastModelAdmin, ReadOnlyAdmin
 
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnlyAdmin, FastModelAdmin):
-    list_display = ["id", "kind", "character", "organization", "last_seq", "last_message_at", "deleted_at"]
-    list_filter = ["kind"]
-    list_select_related = ["character", "organization"]
-    search_fields = ["=id", "=character__id", "=organization__id"]
-    ordering = ["-id"]
+    list_display = ("id", "kind", "character", "organization", "last_seq", "last_message_at", "deleted_at")
+    list_filter = ("kind",)
+    list_select_related = ("character", "organization")
+    search_fields = ("id",)
 
 
 @admin.register(Member)
 class MemberAdmin(ReadOnlyAdmin, FastModelAdmin):
-    list_display = ["conversation_id", "user", "role", "last_read_seq", "archived", "left_at"]
-    list_select_related = ["user"]
-    search_fields = ["=conversation__id", "=user__id"]
-    ordering = ["-id"]
+    list_display = ("conversation_id", "user", "role", "last_read_seq", "archived", "left_at")
+    list_select_related = ("user",)
+    search_fields = ("id",)
 
 
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin, FastModelAdmin):
-    list_display = ["id", "conversation_id", "seq", "author_kind", "status", "created_at", "deleted_at"]
-    list_filter = ["status", "author_kind"]
-    search_fields = ["=id", "=conversation__id", "=author_user__id"]
-    ordering = ["-id"]
+    list_display = ("id", "conversation_id", "seq", "author_kind", "status", "created_at", "deleted_at")
+    list_filter = ("status", "author_kind")
+    search_fields = ("id",)
 
 
 @admin.register(Variant)
 class VariantAdmin(ReadOnlyAdmin, FastModelAdmin):
-    list_display = ["id", "status", "provider", "model", "cost", "attempts", "error_code", "created_at", "finished_at"]
-    list_filter = ["status", "provider", "error_code"]
-    search_fields = ["=id", "=message__id"]
-    ordering = ["-id"]
-    actions = ["stop"]
+    list_display = ("id", "status", "provider", "model", "cost", "attempts", "error_code", "created_at", "finished_at")
+    list_filter = ("status", "provider")
+    search_fields = ("id",)
+    actions = ("stop",)
 
     @admin.action(description="Stop these replies")
     def stop(self, request: HttpRequest, queryset: QuerySet[Variant]) -> None:
-        for variant in queryset.select_related("message"):
+        for message_id in set(queryset.values_list("message_id", flat=True)):
             with transaction.atomic():
-                message = Message.objects.select_for_update().get(pk=variant.message_id)
+                message = Message.objects.select_for_update().get(pk=message_id)
                 stop_message(message)
                 audit.record(actor=request.user, action="reply_stopped", target=message)  # type: ignore[arg-type]
         messages.success(request, "They stop now.")
@@ -56,7 +52,6 @@ class VariantAdmin(ReadOnlyAdmin, FastModelAdmin):
 
 @admin.register(MessageTrace)
 class MessageTraceAdmin(ReadOnlyAdmin, FastModelAdmin):
-    list_display = ["message_id", "action", "editor", "created_at"]
-    list_select_related = ["editor"]
-    search_fields = ["=message__id", "=editor__id"]
-    ordering = ["-id"]
+    list_display = ("message_id", "action", "editor", "created_at")
+    list_select_related = ("editor",)
+    search_fields = ("id",)

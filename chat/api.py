@@ -46,14 +46,14 @@ class ConversationsView(TroupeView):
         """One's own conversations, the one with the newest message first."""
         limit, archived = read_limit(request), request.query_params.get("archived") == "true"
         items = selectors.conversations_of(
-            request.user.pk,
+            self.user_id,
             limit=limit + 1,
             before=read_place(request.query_params.get("cursor")),
             kind=_read_kind(request.query_params.get("kind")),
             character_id=_read_uuid("character", request.query_params.get("character")),
             archived=archived,
         )
-        total = selectors.count_conversations(request.user.pk, archived=archived) if wants_total(request) else None
+        total = selectors.count_conversations(self.user_id, archived=archived) if wants_total(request) else None
         last = items[limit - 1] if len(items) > limit else None
         cursor = encode_cursor([last["last_message_at"], last["id"]]) if last else None
         return Response(Page(items[:limit], cursor, total).data())
@@ -67,20 +67,20 @@ class ConversationsView(TroupeView):
         """Starts a conversation with a character, opened by its greeting."""
         body = self.valid(inputs.ConversationInput, request)
         conversation = services.start_conversation(
-            user_id=request.user.pk,
-            organization_id=paying_organization(request.auth, body["organization"]),
+            user_id=self.user_id,
+            organization_id=paying_organization(self.claims, body["organization"]),
             character_id=body["character"],
             title=body["title"],
             model=body["model"] or "",
             persona_id=body["persona"],
         )
-        return Response(selectors.get_conversation_for(conversation.pk, request.user.pk), status=201)
+        return Response(selectors.get_conversation_for(conversation.pk, self.user_id), status=201)
 
 
 class ConversationView(TroupeView):
     @extend_schema(operation_id="conversations_read", responses=outputs.ConversationOutput)
     def get(self, request: Request, conversation_id: uuid.UUID) -> Response:
-        return Response(selectors.get_conversation_for(conversation_id, request.user.pk))
+        return Response(selectors.get_conversation_for(conversation_id, self.user_id))
 
     @extend_schema(
         operation_id="conversations_update",
@@ -93,12 +93,12 @@ class ConversationView(TroupeView):
             body["persona_id"] = body.pop("persona")
         if "model" in body:
             body["model"] = body["model"] or ""
-        services.update_conversation(conversation_id=conversation_id, user_id=request.user.pk, **body)
-        return Response(selectors.get_conversation_for(conversation_id, request.user.pk))
+        services.update_conversation(conversation_id=conversation_id, user_id=self.user_id, **body)
+        return Response(selectors.get_conversation_for(conversation_id, self.user_id))
 
     @extend_schema(operation_id="conversations_delete", responses={204: None})
     def delete(self, request: Request, conversation_id: uuid.UUID) -> Response:
-        services.delete_conversation(conversation_id=conversation_id, user_id=request.user.pk)
+        services.delete_conversation(conversation_id=conversation_id, user_id=self.user_id)
         return no_content()
 
 
@@ -120,23 +120,21 @@ class MessagesView(TroupeView):
         place = _read_cursor_seq(cursor) if cursor else None
         if after is not None:
             items = selectors.messages_after(
-                conversation_id, request.user.pk, after=after if place is None else place, limit=limit + 1
+                conversation_id, self.user_id, after=after if place is None else place, limit=limit + 1
             )
         else:
-            items = selectors.messages_before(conversation_id, request.user.pk, before=place, limit=limit + 1)
+            items = selectors.messages_before(conversation_id, self.user_id, before=place, limit=limit + 1)
         total = selectors.count_messages(conversation_id) if wants_total(request) else None
         following = encode_cursor([items[limit - 1]["seq"]]) if len(items) > limit else None
         return Response(Page(items[:limit], following, total).data())
 
-    @extend_schema(
-        operation_id="messages_create", request=inputs.MessageInput, responses={201: outputs.SentOutput}
-    )
+    @extend_schema(operation_id="messages_create", request=inputs.MessageInput, responses={201: outputs.SentOutput})
     def post(self, request: Request, conversation_id: uuid.UUID) -> Response:
         """Says something; a character that is there begins its reply (`status: "pending"`)."""
         body = self.valid(inputs.MessageInput, request)
         sent = services.send_message(
             conversation_id=conversation_id,
-            user_id=request.user.pk,
+            user_id=self.user_id,
             text=body["text"],
             client_id=body["client_id"],
             reply_to=body["reply_to"],
@@ -148,19 +146,17 @@ class MessagesView(TroupeView):
 class MessageView(TroupeView):
     def windows(self, request: Request) -> Sequence[tuple[str, str]]:
         name = {"PATCH": "chat:edit", "DELETE": "chat:delete"}.get(request.method or "")
-        return [(name, str(request.user.pk))] if name else ()
+        return [(name, str(self.user_id))] if name else ()
 
-    @extend_schema(
-        operation_id="messages_update", request=inputs.MessageChange, responses=outputs.MessageOutput
-    )
+    @extend_schema(operation_id="messages_update", request=inputs.MessageChange, responses=outputs.MessageOutput)
     def patch(self, request: Request, message_id: uuid.UUID) -> Response:
         """One's own message, within 15 minutes."""
         body = self.valid(inputs.MessageChange, request)
-        return Response(services.edit_message(message_id=message_id, user_id=request.user.pk, text=body["text"]))
+        return Response(services.edit_message(message_id=message_id, user_id=self.user_id, text=body["text"]))
 
     @extend_schema(operation_id="messages_delete", responses={204: None})
     def delete(self, request: Request, message_id: uuid.UUID) -> Response:
-        services.delete_message(message_id=message_id, user_id=request.user.pk)
+        services.delete_message(message_id=message_id, user_id=self.user_id)
         return no_content()
 
 
@@ -170,38 +166,36 @@ class ReplyView(TroupeView):
     idempotent = True
 
     def windows(self, request: Request) -> Sequence[tuple[str, str]]:
-        return [("chat:dm:send", f"{request.user.pk}:replies"), ("chat:dm:send:burst", f"{request.user.pk}:replies")]
+        return [("chat:dm:send", f"{self.user_id}:replies"), ("chat:dm:send:burst", f"{self.user_id}:replies")]
 
 
 class RegenerateView(ReplyView):
     @extend_schema(operation_id="messages_regenerate", request=None, responses=outputs.MessageOutput)
     def post(self, request: Request, message_id: uuid.UUID) -> Response:
         """Another variant of the reply; the others are kept."""
-        return Response(services.regenerate_reply(message_id=message_id, user_id=request.user.pk))
+        return Response(services.regenerate_reply(message_id=message_id, user_id=self.user_id))
 
 
 class ContinueView(ReplyView):
     @extend_schema(operation_id="messages_continue", request=None, responses=outputs.MessageOutput)
     def post(self, request: Request, message_id: uuid.UUID) -> Response:
         """The selected variant goes on from where it ends."""
-        return Response(services.continue_reply(message_id=message_id, user_id=request.user.pk))
+        return Response(services.continue_reply(message_id=message_id, user_id=self.user_id))
 
 
 class StopView(TroupeView):
     @extend_schema(operation_id="messages_stop", request=None, responses=outputs.MessageOutput)
     def post(self, request: Request, message_id: uuid.UUID) -> Response:
         """Ends a reply in progress. Before its first token it costs nothing."""
-        return Response(services.stop_reply(message_id=message_id, user_id=request.user.pk))
+        return Response(services.stop_reply(message_id=message_id, user_id=self.user_id))
 
 
 class SelectView(TroupeView):
-    @extend_schema(
-        operation_id="messages_select", request=inputs.VariantChoice, responses=outputs.MessageOutput
-    )
+    @extend_schema(operation_id="messages_select", request=inputs.VariantChoice, responses=outputs.MessageOutput)
     def post(self, request: Request, message_id: uuid.UUID) -> Response:
         """Shows another of the kept variants, by its index."""
         variant = self.valid(inputs.VariantChoice, request)["variant"]
-        return Response(services.select_variant(message_id=message_id, user_id=request.user.pk, variant=variant))
+        return Response(services.select_variant(message_id=message_id, user_id=self.user_id, variant=variant))
 
 
 class ReadView(TroupeView):
@@ -209,7 +203,7 @@ class ReadView(TroupeView):
     def post(self, request: Request, conversation_id: uuid.UUID) -> Response:
         """Moves one's mark forward, never back."""
         seq = self.valid(inputs.ReadInput, request)["seq"]
-        mark = services.mark_read(conversation_id=conversation_id, user_id=request.user.pk, seq=seq)
+        mark = services.mark_read(conversation_id=conversation_id, user_id=self.user_id, seq=seq)
         return Response({"last_read_seq": mark})
 
 
@@ -217,8 +211,8 @@ class TypingView(TroupeView):
     @extend_schema(operation_id="conversations_typing", request=inputs.TypingInput, responses={204: None})
     def post(self, request: Request, conversation_id: uuid.UUID) -> Response:
         active = self.valid(inputs.TypingInput, request)["active"]
-        selectors.seat_of(conversation_id, request.user.pk)
-        topics.typing(conversation_id, request.user.pk, active=active)
+        selectors.seat_of(conversation_id, self.user_id)
+        topics.typing(conversation_id, self.user_id, active=active)
         return no_content()
 
 
@@ -262,4 +256,3 @@ def _read_kind(text: str | None) -> str | None:
     if text and text not in KINDS:
         raise ValidationProblem(errors={"kind": [f"Choose one of: {', '.join(KINDS)}."]})
     return text or None
-

@@ -29,6 +29,5 @@ def read(variant_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
     except redis.RedisError:
         return {}
     return {
-        variant_id: [part.decode() for part in parts]
-        for variant_id, parts in zip(variant_ids, answers, strict=True)
+        variant_id: [part.decode() for part in parts] for variant_id, parts in zip(variant_ids, answers, strict=True)
     }

@@ -29,7 +29,7 @@ class MessageOutput(serializers.Serializer):
     conversation = serializers.UUIDField()
     seq = serializers.IntegerField()
     rev = serializers.IntegerField()
-    parent = serializers.UUIDField(allow_null=True)
+    parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]
     author = AuthorOutput()
     text = serializers.CharField(allow_blank=True)
     status = serializers.ChoiceField(choices=Status.choices)

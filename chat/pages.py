@@ -100,4 +100,3 @@ def chat(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
 
 def _line(message: dict[str, Any], user_id: uuid.UUID) -> dict[str, Any]:
     return message | {"html": stage_html(message["text"]), "own": message["author"]["id"] == user_id}
-

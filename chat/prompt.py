@@ -4,9 +4,9 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from characters.macros import fill
 from characters.models import Character
 from characters.selectors import prompt_material, voice_material
-from characters.macros import fill
 from chat.models import Conversation, Member, Message
 from common.database import fetch_all
 from common.tokens import count_tokens

@@ -107,16 +107,12 @@ def stop(identity: Any, payload: Payload) -> Payload:
 
 def select(identity: Any, payload: Payload) -> Payload:
     body = _checked(SelectInput, payload)
-    return services.select_variant(
-        message_id=body["message"], user_id=identity.user_id, variant=body["variant"]
-    )
+    return services.select_variant(message_id=body["message"], user_id=identity.user_id, variant=body["variant"])
 
 
 def read(identity: Any, payload: Payload) -> Payload:
     body = _checked(ReadInput, payload)
-    mark = services.mark_read(
-        conversation_id=body["conversation"], user_id=identity.user_id, seq=body["seq"]
-    )
+    mark = services.mark_read(conversation_id=body["conversation"], user_id=identity.user_id, seq=body["seq"])
     return {"last_read_seq": mark}
 
 

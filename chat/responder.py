@@ -238,9 +238,7 @@ class Responder:
             await asyncio.wait(self.tasks, timeout=settings.SHUTDOWN_SECONDS)
         for run in list(self.runs.values()):
             run.abandon()
-            await in_thread(
-                writing.give_back, variant_id=run.assignment.variant_id, token=run.assignment.token
-            )
+            await in_thread(writing.give_back, variant_id=run.assignment.variant_id, token=run.assignment.token)
 
     async def _listen(self) -> None:
         while True:

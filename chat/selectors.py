@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from characters.selectors import avatar_url
 from chat import live
 from chat.models import IN_PROGRESS
-from characters.selectors import avatar_url
+from chat.topics import deleted_data, topic_of
 from common.database import fetch_all, fetch_one
 from common.errors import NotFound
 from common.realtime import Replay
 from common.realtime.frames import Frame, encode
-from chat.topics import deleted_data, topic_of
 
 # A client that missed more than this reads afresh instead.
 REPLAYED_CHANGES = 500
@@ -24,8 +24,8 @@ SELECT m.id, m.conversation_id, m.seq, m.rev, m.parent_id, m.reply_to_id, m.auth
        COALESCE(m.author_character_id, m.author_user_id) AS author_id,
        COALESCE(ch.name, NULLIF(u.display_name, ''), u.username) AS author_name,
        CASE WHEN m.author_kind = 'character' THEN (
-         SELECT json_agg(json_build_array(v.index, v.id, v.status, v.created_at, v.base_index, v.base_text, v.next_index,
-                                          v.text, v.error_code, v.error_detail) ORDER BY v.index)
+         SELECT json_agg(json_build_array(v.index, v.id, v.status, v.created_at, v.base_index, v.base_text,
+                                          v.next_index, v.text, v.error_code, v.error_detail) ORDER BY v.index)
          FROM (SELECT index, id, status, created_at, base_index, error_code, error_detail, next_index,
                       CASE WHEN status IN ('pending', 'streaming') THEN base_text END AS base_text,
                       CASE WHEN status IN ('pending', 'streaming') THEN text END AS text

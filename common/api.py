@@ -1,5 +1,6 @@
 """The base of every REST view: the gate (session and limits), idempotency, and the answer's headers."""
 
+import uuid
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -50,10 +51,20 @@ class TroupeView(APIView):
     idempotent: ClassVar[bool] = False
     needs_redis: ClassVar[bool] = False
 
+    @property
+    def claims(self) -> Any:
+        """Of the signed-in caller: `accounts.tokens.Claims`."""
+        return self.request.auth
+
+    @property
+    def user_id(self) -> uuid.UUID:
+        """Of the signed-in caller."""
+        return self.claims.user_id
+
     def windows(self, request: Request) -> Sequence[tuple[str, str]]:
         return ()
 
-    def get_permissions(self) -> list[Any]:
+    def get_permissions(self) -> Sequence[Any]:
         return [] if self.public else super().get_permissions()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -82,7 +93,7 @@ class TroupeView(APIView):
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         key = request.headers.get("Idempotency-Key")
         if self.idempotent and key is not None and request.method == "POST":
-            self.post = idempotency.once(key, self.post)  # type: ignore[attr-defined,method-assign]
+            self.post = idempotency.once(key, self.post)  # type: ignore[has-type]
         return super().dispatch(request, *args, **kwargs)
 
     def valid(self, serializer: type[Serializer], request: Request) -> dict[str, Any]:

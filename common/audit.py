@@ -9,7 +9,12 @@ from common.models import AuditEntry
 
 
 def record(
-    *, actor: models.Model | None, action: str, target: models.Model, reason: str = "", data: dict[str, Any] | None = None
+    *,
+    actor: models.Model | None,
+    action: str,
+    target: models.Model,
+    reason: str = "",
+    data: dict[str, Any] | None = None,
 ) -> AuditEntry:
     """Writes one entry in the caller's transaction. `data` must hold no secret and no message text."""
     return AuditEntry.objects.create(

@@ -1,8 +1,8 @@
 """What this piece of work knows of its origin: the request id, carried from a request into jobs and replies."""
 
 import re
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 

@@ -58,7 +58,9 @@ def checks_to_run() -> list[str]:
 
 
 def _json(body: dict[str, Any], status: int = 200) -> HttpResponse:
-    return HttpResponse(to_json(body), status=status, content_type="application/json", headers={"Cache-Control": "no-store"})
+    return HttpResponse(
+        to_json(body), status=status, content_type="application/json", headers={"Cache-Control": "no-store"}
+    )
 
 
 def _now() -> str:
@@ -147,6 +149,7 @@ class QueuesView(TroupeView):
     @extend_schema(operation_id="queues_list", responses=QueuesOutput)
     def get(self, request: Request) -> Response:
         return Response({"queues": [queue_state(name) for name in settings.RQ_QUEUE_NAMES], "timestamp": _now()})
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if is_operator(request):
             return

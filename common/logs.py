@@ -38,7 +38,10 @@ def configure(options: dict[str, Any]) -> None:
             "filename": options["file"],
             "formatter": "structured",
         }
-    quiet = {name: {"level": "WARNING"} for name in ("httpx", "httpx2", "httpcore", "openai", "rq", "asyncio", "uvicorn.access")}
+    quiet = {
+        name: {"level": "WARNING"}
+        for name in ("httpx", "httpx2", "httpcore", "openai", "rq", "asyncio", "uvicorn.access")
+    }
     logging.config.dictConfig(
         {
             "version": 1,

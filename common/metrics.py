@@ -2,8 +2,7 @@
 
 import os
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -13,7 +12,9 @@ http_request_duration_seconds = Histogram(
 )
 db_slow_queries_total = Counter("db_slow_queries_total", "Queries slower than the limit", ["alias"])
 jobs_total = Counter("jobs_total", "RQ jobs ended", ["function", "status"])
-provider_requests_total = Counter("provider_requests_total", "Calls of outside providers", ["kind", "provider", "status"])
+provider_requests_total = Counter(
+    "provider_requests_total", "Calls of outside providers", ["kind", "provider", "status"]
+)
 replies_total = Counter("replies_total", "Characters' replies ended", ["provider", "status"])
 reply_first_token_seconds = Histogram(
     "reply_first_token_seconds", "From the claim of a reply to its first token", ["provider"], buckets=BUCKETS

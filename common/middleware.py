@@ -3,9 +3,11 @@
 import ipaddress
 import time
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from django.conf import settings
+from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 
@@ -51,6 +53,14 @@ class RequestMiddleware:
                 status=response.status_code,
                 ms=round(seconds * 1000, 1),
             )
+
+
+def _log_exception(*, request: HttpRequest | None, **_: Any) -> None:
+    # Django's own logger would say it without the request's id
+    log.exception("unhandled exception", path=request.path if request else None)
+
+
+got_request_exception.connect(_log_exception, dispatch_uid="log exception")
 
 
 class BrowserMiddleware:

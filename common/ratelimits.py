@@ -133,7 +133,7 @@ class Gate:
         assert self.preset
         ban_key = _ban_key(self.preset, self.who)
         strikes = redis.client().incr(ban_key)
-        redis.client().expire(ban_key, 15 * 60 if strikes >= BAN_AFTER else item.get_expiry())  # type: ignore[operator]
+        redis.client().expire(ban_key, 15 * 60 if strikes >= BAN_AFTER else item.get_expiry())
 
     def _refusal(self, name: str, item: RateLimitItem, retry_after: int, count: int | None = None) -> RateLimited:
         rate_limited_total.labels(name).inc()
@@ -170,7 +170,7 @@ def limits_storage() -> RedisStorage:
 
 
 def _load_scripts(storage: RedisStorage) -> None:
-    connection = storage.get_connection()
+    connection: Any = storage.get_connection()
     for script in (storage.SCRIPT_INCR_EXPIRE, storage.SCRIPT_ACQUIRE_MOVING_WINDOW):
         connection.script_load(script)
 

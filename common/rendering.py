@@ -2,7 +2,7 @@
 
 import uuid
 from decimal import Decimal
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import orjson
 from django.conf import settings
@@ -52,7 +52,7 @@ class ORJSONRenderer(BaseRenderer):
 class ORJSONParser(BaseParser):
     media_type = "application/json"
 
-    def parse(self, stream: BinaryIO, media_type: str | None = None, parser_context: Any = None) -> Any:
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         body = stream.read(limit + 1)  # Django's own check is in `request.body`, which DRF never reads
         if len(body) > limit:

@@ -22,7 +22,7 @@ from config.wsgi import application as wsgi_application  # noqa: E402
 
 HTTP_THREADS = 10
 
-http = WSGIMiddleware(wsgi_application, workers=HTTP_THREADS)
+http = WSGIMiddleware(wsgi_application, workers=HTTP_THREADS)  # type: ignore[arg-type]
 websocket = URLRouter([path("ws/", Socket.as_asgi())])
 
 

@@ -10,9 +10,8 @@ from accounts.models import Role, User
 from billing import services as billing
 from characters.demo import FOLDER, load_demo_characters
 from characters.models import Character
-from common import redis
 from chat import services as chat
-
+from common import redis
 
 LOADED_KEY = "demo:files"
 
@@ -76,6 +75,4 @@ def _create(sign_in: DemoSignIn) -> None:
     )
     if sign_in.label == "guest":
         for character in Character.objects.filter(visibility="public").order_by("-likes_amount")[:2]:
-            chat.start_conversation(
-                user_id=user.pk, organization_id=organization.pk, character_id=character.pk
-            )
+            chat.start_conversation(user_id=user.pk, organization_id=organization.pk, character_id=character.pk)

@@ -61,7 +61,7 @@ def _answers(schema: dict[str, Any], operation: dict[str, Any]) -> list[str]:
     for status, answer in operation["responses"].items():
         if status == "default":
             continue
-        shape = next(iter(answer.get("content", {}).values()), {}).get("schema", {})
+        shape = next((body.get("schema") for body in answer.get("content", {}).values()), None)
         lines += [f"Answer {status}:", "", *_fields(schema, shape), ""] if shape else [f"Answer {status}, empty.", ""]
     return lines
 
@@ -112,4 +112,3 @@ def llms_txt() -> str:
         summary = (operation.get("description") or operation["operationId"].replace("_", " ")).strip().split("\n")[0]
         lines.append(f"- {method} {path}: {summary}")
     return "\n".join(lines) + "\n"
-

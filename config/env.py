@@ -1,6 +1,6 @@
 """Every environment variable Troupe reads: its type, its default, and what production asks of it.
 
-Nothing else in the project reads the environment. A secret may also come from a file: `SECRET_KEY_FILE=/run/secrets/key`.
+Nothing else in the project reads the environment. A secret may come from a file: `SECRET_KEY_FILE=/run/secrets/key`.
 """
 
 import os
@@ -90,7 +90,7 @@ class Environment(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: Any
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings,)
 

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF
@@ -113,7 +114,7 @@ SLOW_QUERY_SECONDS = 1.0 if IN_PRODUCTION else 5.0
 
 def database(url: str) -> dict:
     """One database's settings. A pool of 0 keeps one connection a thread instead, which is right behind pgbouncer."""
-    config = dict(dj_database_url.parse(url))
+    config: dict[str, Any] = {**dj_database_url.parse(url)}
     config["OPTIONS"] = {
         **config.get("OPTIONS", {}),
         "application_name": SERVICE_NAME,
@@ -326,12 +327,33 @@ CORS_ALLOWED_ORIGINS = env.CORS_ORIGINS
 CORS_ALLOW_CREDENTIALS = True
 CORS_URLS_REGEX = r"^/(api|v1|graphql)\b.*$"
 CORS_PREFLIGHT_MAX_AGE = 86_400 if IN_PRODUCTION else 600
-CORS_EXPOSE_HEADERS = ["X-Request-ID", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After", "ETag"]
-CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "if-none-match", "x-csrftoken", "x-request-id"]
+CORS_EXPOSE_HEADERS = [
+    "X-Request-ID",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "Retry-After",
+    "ETag",
+]
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-none-match",
+    "x-csrftoken",
+    "x-request-id",
+]
 
 # --- the operators' console ---------------------------------------------------------------------------------------
 
-UNFOLD = {"SITE_TITLE": "Troupe", "SITE_HEADER": "Troupe", "SITE_SUBHEADER": "Operators' console", "SITE_URL": "/", "LOGIN": {"form": "accounts.forms.StaffSignInForm"}}
+UNFOLD = {
+    "SITE_TITLE": "Troupe",
+    "SITE_HEADER": "Troupe",
+    "SITE_SUBHEADER": "Operators' console",
+    "SITE_URL": "/",
+    "LOGIN": {"form": "accounts.forms.StaffSignInForm"},
+}
 
 # --- logs and errors ----------------------------------------------------------------------------------------------
 

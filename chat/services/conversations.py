@@ -8,9 +8,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from characters.macros import fill
 from characters.models import Character, Persona
 from characters.selectors import get_character_for
-from characters.macros import fill
 from chat.models import Conversation, Member, Message, Status, Variant
 from chat.selectors import seat_of
 from common.errors import Forbidden, NotFound, ValidationProblem
@@ -106,9 +106,7 @@ def update_conversation(
         if seat.role != Member.Role.OWNER:
             raise Forbidden
         Conversation.objects.filter(pk=conversation_id).update(**shared, updated_at=timezone.now())
-    own = {
-        name: value for name, value in (("archived", archived), ("muted_until", muted_until)) if value is not UNSET
-    }
+    own = {name: value for name, value in (("archived", archived), ("muted_until", muted_until)) if value is not UNSET}
     if own:
         Member.objects.filter(conversation_id=conversation_id, user_id=user_id).update(**own)
 

@@ -82,7 +82,7 @@ def send_message(
         return _say(conversation_id, user_id, text, client_id, reply_to)
     if client_id and (sent := _sent_before(conversation_id, user_id, client_id)):
         return sent
-    return _say_and_ask(seat, text, client_id, reply_to)
+    return _say_and_ask(seat, seat.character_id, text, client_id, reply_to)
 
 
 def _say(
@@ -96,7 +96,9 @@ def _say(
     return Sent(message, None)
 
 
-def _say_and_ask(seat: Seat, text: str, client_id: str | None, reply_to: uuid.UUID | None) -> Sent:
+def _say_and_ask(
+    seat: Seat, character_id: uuid.UUID, text: str, client_id: str | None, reply_to: uuid.UUID | None
+) -> Sent:
     with transaction.atomic():
         work = replies.prepare(seat, extra_tokens=count_tokens(text))
         message = _insert(seat.conversation_id, seat.user_id, text, client_id, reply_to, count=2)
@@ -104,7 +106,7 @@ def _say_and_ask(seat: Seat, text: str, client_id: str | None, reply_to: uuid.UU
             # a twin of this call was faster; give back what was reserved for ours
             transaction.set_rollback(True)
         else:
-            reply = replies.open_reply(seat, work, seq=message["seq"] + 1, parent=message["id"])
+            reply = replies.open_reply(seat, work, character_id, seq=message["seq"] + 1, parent=message["id"])
             topics.message_created(message)
             topics.message_created(reply)
             track("message_sent", user_id=seat.user_id, kind=seat.kind)
@@ -184,9 +186,7 @@ def _sent_before(conversation_id: uuid.UUID, user_id: uuid.UUID, client_id: str)
 
 
 def _check_reply_to(conversation_id: uuid.UUID, reply_to: uuid.UUID | None) -> None:
-    if reply_to and not Message.objects.filter(
-        pk=reply_to, conversation_id=conversation_id, deleted_at=None
-    ).exists():
+    if reply_to and not Message.objects.filter(pk=reply_to, conversation_id=conversation_id, deleted_at=None).exists():
         raise ValidationProblem(errors={"reply_to": ["There is no such message in this conversation."]})
 
 
@@ -238,7 +238,8 @@ def mark_read(*, conversation_id: uuid.UUID, user_id: uuid.UUID, seq: int) -> in
         """
         UPDATE chat_member mb SET last_read_seq = GREATEST(mb.last_read_seq, LEAST(%s, c.last_seq))
         FROM chat_conversation c
-        WHERE c.id = mb.conversation_id AND c.id = %s AND c.deleted_at IS NULL AND mb.user_id = %s AND mb.left_at IS NULL
+        WHERE c.id = mb.conversation_id AND c.id = %s AND c.deleted_at IS NULL
+          AND mb.user_id = %s AND mb.left_at IS NULL
         RETURNING mb.last_read_seq
         """,
         [seq, conversation_id, user_id],

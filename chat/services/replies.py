@@ -62,9 +62,9 @@ WITH reply AS (
   VALUES (%(id)s, %(now)s, %(now)s, %(conversation)s, %(seq)s, %(seq)s, %(parent)s, 'character',
           %(character)s, '', 'pending', 0, 0)
 ), opened AS (
-  INSERT INTO chat_variant (id, created_at, updated_at, message_id, index, text, status, base_text, base_index, next_index,
-                            continuation, stop_requested, provider, model, input_tokens, output_tokens, cost,
-                            reservation_id, request_id, attempts, error_code, error_detail, error_private)
+  INSERT INTO chat_variant (id, created_at, updated_at, message_id, index, text, status, base_text, base_index,
+                            next_index, continuation, stop_requested, provider, model, input_tokens, output_tokens,
+                            cost, reservation_id, request_id, attempts, error_code, error_detail, error_private)
   VALUES (%(variant)s, %(now)s, %(now)s, %(id)s, 0, '', 'pending', '', 0, 0,
           false, false, %(provider)s, %(model)s, 0, 0, 0, %(reservation)s, %(request)s, 0, '', '', '')
 )
@@ -72,7 +72,7 @@ SELECT name FROM characters_character WHERE id = %(character)s
 """
 
 
-def open_reply(seat: Seat, work: Work, *, seq: int, parent: uuid.UUID) -> dict[str, Any]:
+def open_reply(seat: Seat, work: Work, character_id: uuid.UUID, *, seq: int, parent: uuid.UUID) -> dict[str, Any]:
     """Writes the pending reply numbered `seq` and nudges a responder once it is committed."""
     reply_id, now = new_id(), timezone.now()
     row = fetch_one(
@@ -83,7 +83,7 @@ def open_reply(seat: Seat, work: Work, *, seq: int, parent: uuid.UUID) -> dict[s
             "conversation": seat.conversation_id,
             "seq": seq,
             "parent": parent,
-            "character": seat.character_id,
+            "character": character_id,
             "variant": work.variant_id,
             "provider": work.provider,
             "model": work.model,
@@ -100,10 +100,10 @@ def open_reply(seat: Seat, work: Work, *, seq: int, parent: uuid.UUID) -> dict[s
         "rev": seq,
         "parent": parent,
         "author": {
-            "id": seat.character_id,
+            "id": character_id,
             "kind": "character",
             "name": row[0],
-            "avatar": avatar_url(seat.character_id),
+            "avatar": avatar_url(character_id),
         },
         "text": "",
         "status": Status.PENDING.value,
@@ -188,7 +188,7 @@ def select_variant(*, message_id: uuid.UUID, user_id: uuid.UUID, variant: int) -
 
 @transaction.atomic
 def stop_reply(*, message_id: uuid.UUID, user_id: uuid.UUID) -> dict[str, Any]:
-    """Asks for the end of a reply in progress. What is written so far stays; before the first token it costs nothing."""
+    """Asks for the end of a reply in progress. What is written stays; before the first token it costs nothing."""
     _, message = _reply(message_id, user_id)
     stop_message(message)
     return read_message(message_id)

@@ -1,4 +1,4 @@
-"""Writing a reply, as seen by the database: claiming it, saving it on the way, ending it. Only the responder calls this.
+"""Writing a reply, as the database sees it: claimed, saved on the way, ended. Only the responder calls this.
 
 Locks are always taken in the order message, variant, wallet, conversation.
 """
@@ -165,7 +165,8 @@ def checkpoint(*, variant_id: uuid.UUID, token: uuid.UUID, text: str, next_index
           WHERE id = %(id)s AND lease_token = %(token)s
           RETURNING stop_requested, message_id
         ), shown AS (
-          UPDATE chat_message m SET status = 'streaming' FROM saved WHERE m.id = saved.message_id AND m.status = 'pending'
+          UPDATE chat_message m SET status = 'streaming' FROM saved
+          WHERE m.id = saved.message_id AND m.status = 'pending'
         )
         SELECT stop_requested FROM saved
         """,
@@ -266,7 +267,12 @@ def _show(message: Message, variant: Variant) -> None:
     tokens = count_tokens(variant.text)
     rev = next_number(message.conversation_id, tokens=tokens - message.tokens)
     Message.objects.filter(pk=message.pk).update(
-        text=variant.text, status=variant.status, variant=variant.index, tokens=tokens, rev=rev, updated_at=timezone.now()
+        text=variant.text,
+        status=variant.status,
+        variant=variant.index,
+        tokens=tokens,
+        rev=rev,
+        updated_at=timezone.now(),
     )
     if message.deleted_at is None:
         topics.message_updated(read_message(message.pk))

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -160,12 +161,16 @@ class Socket(AsyncWebsocketConsumer):
             try:
                 payload = self._parse(text)
                 command_id = payload.pop("id", None)
-                name = payload.pop("type", None)
+                name = str(payload.pop("type", None))
                 data = await self._run(name, payload)
                 answer: dict[str, Any] = {"id": command_id, "ok": True, "data": data}
-            except Exception as error:  # noqa: BLE001 - one bad command must not end the socket
-                answer = {"id": command_id, "ok": False, "error": self._problem(error, name).data()}
-            known = name if isinstance(name, str) and (name in registry.commands or hasattr(self, f"_do_{name}")) else "unknown"
+            except Exception as error:
+                problem = as_problem(error)
+                if problem is None:
+                    log.exception("socket command failed", command=name[:80])
+                    problem = Problem()
+                answer = {"id": command_id, "ok": False, "error": problem.data()}
+            known = name if name in registry.commands or name in OWN_COMMANDS else "unknown"
             socket_commands_total.labels(known, "ok" if answer["ok"] else answer["error"]["code"]).inc()
         self.push(to_json(answer).decode())
 
@@ -180,31 +185,18 @@ class Socket(AsyncWebsocketConsumer):
             raise ValidationProblem(errors={"id": ["An id is a string of at most 64 characters."]})
         return payload
 
-    async def _run(self, name: Any, payload: dict[str, Any]) -> Any:
-        if name == "auth":
-            return await self._do_auth(payload)
-        if name == "ping":
-            return await self._do_ping(payload)
-        if self.identity is None:
+    async def _run(self, name: str, payload: dict[str, Any]) -> Any:
+        if self.identity is None and name not in BEFORE_SIGN_IN:
             raise Unauthenticated
-        if name == "subscribe":
-            return await self._do_subscribe(payload)
-        if name == "unsubscribe":
-            return await self._do_unsubscribe(payload)
-        if not isinstance(name, str) or name not in registry.commands:
+        if name in OWN_COMMANDS:
+            return await OWN_COMMANDS[name](self, payload)
+        if name not in registry.commands:
             raise ValidationProblem("This command is not known.", errors={"type": ["This command is not known."]})
         return await in_thread(registry.commands[name], self.identity, payload)
 
-    def _problem(self, error: Exception, name: Any) -> Problem:
-        problem = as_problem(error)
-        if problem is None:
-            log.exception("socket command failed", command=str(name)[:80])
-            problem = Problem()
-        return problem
-
     # --- the socket's own commands ---------------------------------------------------------------------------------
 
-    async def _do_auth(self, payload: dict[str, Any]) -> dict[str, Any]:
+    async def do_auth(self, payload: dict[str, Any]) -> dict[str, Any]:
         if self.identity is not None:
             raise ValidationProblem("This socket is signed in already.")
         token = payload.get("token")
@@ -214,10 +206,10 @@ class Socket(AsyncWebsocketConsumer):
         assert self.identity is not None
         return {"user": str(self.identity.user_id)}
 
-    async def _do_ping(self, _: dict[str, Any]) -> str:
+    async def do_ping(self, _: dict[str, Any]) -> str:
         return "pong"
 
-    async def _do_subscribe(self, payload: dict[str, Any]) -> dict[str, Any]:
+    async def do_subscribe(self, payload: dict[str, Any]) -> dict[str, Any]:
         topic, since = payload.get("topic"), payload.get("since")
         if not isinstance(topic, str) or not 1 <= len(topic) <= 100 or topic.partition(":")[0] not in registry.topics:
             raise ValidationProblem(errors={"topic": ["This topic is not known."]})
@@ -227,7 +219,7 @@ class Socket(AsyncWebsocketConsumer):
             raise ValidationProblem(errors={"topic": [f"A socket follows at most {MAX_TOPICS} topics."]})
         return {"topic": topic, "latest": await self._subscribe(topic, since)}
 
-    async def _do_unsubscribe(self, payload: dict[str, Any]) -> dict[str, Any]:
+    async def do_unsubscribe(self, payload: dict[str, Any]) -> dict[str, Any]:
         topic = payload.get("topic")
         if isinstance(topic, str):
             await self.drop(topic)
@@ -249,3 +241,11 @@ class Socket(AsyncWebsocketConsumer):
             subscription.close()
             await self.hub.leave(subscription)
 
+
+BEFORE_SIGN_IN = {"auth", "ping"}
+OWN_COMMANDS: dict[str, Callable[[Socket, dict[str, Any]], Awaitable[Any]]] = {
+    "auth": Socket.do_auth,
+    "ping": Socket.do_ping,
+    "subscribe": Socket.do_subscribe,
+    "unsubscribe": Socket.do_unsubscribe,
+}

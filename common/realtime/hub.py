@@ -34,7 +34,6 @@ class Hub:
         self._confirmed: dict[str, asyncio.Future[None]] = {}
         self._pubsub: PubSub | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self.leaving = False
 
     def start(self) -> None:
         if not self._tasks:
@@ -60,12 +59,11 @@ class Hub:
 
     async def say_bye(self, spread_seconds: float = 5.0) -> None:
         """Tells every socket to come back, each at its own moment, and closes it with 1012."""
-        self.leaving = True
-        for socket in list(self.sockets):
+        sockets = list(self.sockets)
+        for socket in sockets:
             socket.say_bye(retry_in_ms=random.randint(100, int(spread_seconds * 1000)))  # noqa: S311
-        deadline = time.monotonic() + 1.0
-        while self.sockets and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
+        if sockets:
+            await asyncio.wait([socket.writer for socket in sockets], timeout=1.0)
 
     # --- topics ----------------------------------------------------------------------------------------------------
 
@@ -132,8 +130,9 @@ class Hub:
                 self._control(str(message[2], "utf-8"))  # type: ignore[arg-type]
             else:
                 self._deliver(channel[len(CHANNEL_PREFIX) :], message[2])  # type: ignore[arg-type]
-        elif kind == b"subscribe" and (waiting := self._confirmed.pop(channel[len(CHANNEL_PREFIX) :], None)):
-            if not waiting.done():
+        elif kind == b"subscribe":
+            waiting = self._confirmed.pop(channel[len(CHANNEL_PREFIX) :], None)
+            if waiting and not waiting.done():
                 waiting.set_result(None)
 
     def _deliver(self, topic: str, payload: bytes) -> None:

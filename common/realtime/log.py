@@ -35,7 +35,7 @@ def _append_script() -> Script:
 
 def append(topic: str, body: bytes) -> int:
     """Numbers, keeps and publishes one frame (JSON without `seq`); returns its number."""
-    return _append_script()(  # type: ignore[return-value]
+    return _append_script()(
         keys=[f"log:{{{topic}}}:seq", f"log:{{{topic}}}:frames"],
         args=[body, KEPT_FRAMES, KEPT_SECONDS, CHANNEL_PREFIX + topic],
     )

@@ -36,7 +36,7 @@ Command = Callable[[Any, dict[str, Any]], Any]
 
 @dataclass(frozen=True)
 class TopicKind:
-    """`replay(identity, topic_id, since)` raises NotFound for who may not follow; `since` None asks for `latest` only."""
+    """`replay(identity, topic_id, since)` raises NotFound for who may not follow; without `since` it gives `latest`."""
 
     replay: ReplayReader
 

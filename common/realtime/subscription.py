@@ -106,7 +106,7 @@ class Subscription:
             except Problem:
                 await self.socket.drop(self.topic)  # no longer theirs to follow
                 return
-            except Exception:  # noqa: BLE001 - the database may be restarting; the socket stays and tries again
+            except Exception:
                 log.warning("catch-up failed", topic=self.topic, exc_info=True)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue

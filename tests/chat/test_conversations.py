@@ -133,7 +133,9 @@ def test_staff_has_no_key_to_a_conversation_in_the_api(api, staff, conversation,
     assert problem(api(staff).get(f"/api/conversations/{conversation}")) == (404, "NOT_FOUND")
 
 
-def test_a_deleted_conversation_is_gone_and_what_was_held_for_its_reply_is_given_back(api, owner, conversation, problem):
+def test_a_deleted_conversation_is_gone_and_what_was_held_for_its_reply_is_given_back(
+    api, owner, conversation, problem
+):
     path = f"/api/conversations/{conversation}"
     api(owner).post(f"{path}/messages", {"text": "A last question?"})
     assert api(owner).get("/api/wallet").json()["free_messages"] == 9

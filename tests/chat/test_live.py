@@ -72,7 +72,9 @@ async def test_a_reply_arrives_word_by_word_and_the_wallet_follows(site, provide
         assert len(deltas) > 3
         assert [delta["index"] for delta in deltas] == list(range(len(deltas)))
         assert "".join(delta["text"] for delta in deltas) == TEXT == end["data"]["text"]
-        numbers = [frame["seq"] for frame in wire.frames if frame.get("topic") == topic_of(conversation) and "seq" in frame]
+        numbers = [
+            frame["seq"] for frame in wire.frames if frame.get("topic") == topic_of(conversation) and "seq" in frame
+        ]
         assert numbers == [2, 3, 4]
         assert wire.of("wallet.updated")[-1]["data"]["free_messages"] == 9
 
@@ -219,5 +221,7 @@ def text_from_variant(frames, reply, variant):
     return "".join(
         frame["data"]["text"]
         for frame in frames
-        if frame["type"] == "chat.delta" and frame["data"]["message"] == reply["id"] and frame["data"]["variant"] == variant
+        if frame["type"] == "chat.delta"
+        and frame["data"]["message"] == reply["id"]
+        and frame["data"]["variant"] == variant
     )

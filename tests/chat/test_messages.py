@@ -112,7 +112,9 @@ def test_a_megabyte_of_text_is_refused_politely(api, owner, path, problem):
     ]
 
 
-@pytest.mark.parametrize("text", ["16 000 signs " * 1200, "日本語" * 100, "🎭" * 500, "line\r\nline", "<script>alert(1)</script>"])
+@pytest.mark.parametrize(
+    "text", ["16 000 signs " * 1200, "日本語" * 100, "🎭" * 500, "line\r\nline", "<script>alert(1)</script>"]
+)
 def test_words_of_every_kind_come_back_as_they_were(api, owner, path, text):
     text = text[:16_000]
     assert api(owner).post(path, {"text": text, "reply": False}).json()["message"]["text"] == text
@@ -134,7 +136,9 @@ def test_history_is_read_backwards_in_pages_and_forwards_from_a_place(api, owner
     assert [item["text"] for item in forwards["items"]] == ["4", "5"]
 
 
-@pytest.mark.parametrize("query", ["cursor=x", "after=-1", "after=x", "limit=0", "limit=101", "limit=x", "after=9" + "9" * 30])
+@pytest.mark.parametrize(
+    "query", ["cursor=x", "after=-1", "after=x", "limit=0", "limit=101", "limit=x", "after=9" + "9" * 30]
+)
 def test_a_bad_query_is_a_validation_error(api, owner, path, query, problem):
     assert problem(api(owner).get(f"{path}?{query}")) == (400, "VALIDATION_ERROR")
 

@@ -58,7 +58,9 @@ def test_a_question_too_long_for_the_window_is_asked_all_the_same(api, owner, co
     assert request.messages[-1].role == "user"
 
 
-def test_deleted_messages_and_failed_replies_are_not_shown_to_the_model(api, owner, conversation, small_model, write_reply):
+def test_deleted_messages_and_failed_replies_are_not_shown_to_the_model(
+    api, owner, conversation, small_model, write_reply
+):
     from chat.models import Status
 
     write_reply(ask(api, owner, conversation, "one"), "broken", Status.FAILED)

@@ -46,7 +46,9 @@ async def test_a_reply_survives_a_restart_of_redis(private_redis, owner, convers
                 assert text_from(wire.frames, reply) == TEXT
                 sent = await wire.ask("chat.send", conversation=conversation, text="And now?", reply=False)
                 assert sent["ok"]
-                await wire.until(lambda f: f["type"] == "chat.message" and f["data"]["id"] == sent["data"]["message"]["id"])
+                await wire.until(
+                    lambda f: f["type"] == "chat.message" and f["data"]["id"] == sent["data"]["message"]["id"]
+                )
 
 
 async def test_while_redis_is_away_messages_are_kept_and_a_spend_is_refused(private_redis, api, owner, conversation):
@@ -61,5 +63,7 @@ async def test_while_redis_is_away_messages_are_kept_and_a_spend_is_refused(priv
             spend = await sync_to_async(api(owner).post)("/api/credits/spend", {"amount": "1", "feature": "test"})
             assert (spend.status_code, spend.json()["code"]) == (503, "NOT_READY")
             private_redis.redis.start()
-            seen = await wire.until(lambda f: f["type"] == "chat.message" and f["data"]["text"] == "Anybody?", seconds=20)
+            seen = await wire.until(
+                lambda f: f["type"] == "chat.message" and f["data"]["text"] == "Anybody?", seconds=20
+            )
             assert seen["seq"] == 2

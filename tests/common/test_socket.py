@@ -81,7 +81,9 @@ class TestCommands:
         async with Wire(site, owner.token) as wire:
             assert (await wire.ask("ping"))["data"] == "pong"
 
-    @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"ping"', "5", "\x00", '{"id": {}, "type": "ping"}', "{" * 5000])
+    @pytest.mark.parametrize(
+        "text", ["", "{", "[]", "null", '"ping"', "5", "\x00", '{"id": {}, "type": "ping"}', "{" * 5000]
+    )
     async def test_a_frame_that_is_no_command_gets_an_error_and_the_socket_lives(self, site, owner, text):
         async with Wire(site, owner.token) as wire:
             await wire.raw(text)

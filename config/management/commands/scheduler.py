@@ -22,7 +22,8 @@ class Command(BaseCommand):
             self.stdout.write(f"scheduler is ready, {len(SCHEDULE)} sweeps")
             try:
                 scheduler.start()
-                return
             except redis.RedisError as error:
                 self.stderr.write(f"scheduler lost redis ({type(error).__name__}), trying again in 2 s")
                 time.sleep(2)
+            else:
+                return
