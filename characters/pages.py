@@ -254,8 +254,8 @@ def _see_other(address: str) -> HttpResponse:
 def portrait(request: HttpRequest, character_id: uuid.UUID) -> HttpResponse:
     """The mask that belongs to a character. It tells nothing of it, so it needs no permission: an id that is nobody's
     has a mask as well."""
-    row = fetch_one("SELECT portrait FROM characters_character WHERE id = %s", [character_id])
-    svg = _mask(str(character_id), to_json(row[0] if row and row[0] else {}))
+    row = fetch_one("SELECT portrait::text FROM characters_character WHERE id = %s", [character_id])
+    svg = _mask(str(character_id), (row and row[0]) or "{}")
     etag = f'"{hashlib.sha256(svg).hexdigest()[:32]}"'
     response = HttpResponseNotModified() if request.headers.get("If-None-Match") == etag else HttpResponse(svg)
     response.headers["Content-Type"] = "image/svg+xml"
@@ -268,5 +268,5 @@ def portrait(request: HttpRequest, character_id: uuid.UUID) -> HttpResponse:
 
 
 @functools.lru_cache(maxsize=2048)
-def _mask(seed: str, style: bytes) -> bytes:
+def _mask(seed: str, style: str) -> bytes:
     return portrait_svg(seed, style=orjson.loads(style)).encode()
