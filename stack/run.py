@@ -115,7 +115,8 @@ def _prepare() -> list[list[str]]:
                     continue
                 log.write(text)
                 log.flush()
-                line.note = text.strip() or line.note
+                if text.strip() not in {"", "OK"}:  # OK: the end of a migration
+                    line.note = text.strip()
         if process.returncode != 0:
             raise StackError(f"The database couldn't be prepared. The end of {PREPARE_LOG}:\n{tail(PREPARE_LOG, 12)}")
         line.result = "migrated, demo data in place" if sign_ins else "migrated"
