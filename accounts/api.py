@@ -21,6 +21,8 @@ MAX_UTM = 10
 
 
 class SignUpInput(InputSerializer):
+    """A new account. Without a username the person gets a stand-in that can be changed."""
+
     email = serializers.EmailField(max_length=254)
     password = Text(max_length=services.MAX_PASSWORD, trim_whitespace=False)
     username = Text(required=False, min_length=3, max_length=30)
@@ -35,6 +37,8 @@ class SignUpInput(InputSerializer):
 
 
 class SignInInput(InputSerializer):
+    """An address, in any case of letters, and its password."""
+
     email = serializers.EmailField(max_length=254)
     password = Text(max_length=services.MAX_PASSWORD, trim_whitespace=False)
     code = Text(
@@ -43,6 +47,8 @@ class SignInInput(InputSerializer):
 
 
 class RefreshInput(InputSerializer):
+    """The newest refresh token of the session."""
+
     refresh = Text(max_length=MAX_TOKEN)
 
 

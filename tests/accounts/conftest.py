@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from accounts import services
 from accounts.models import User
@@ -88,5 +91,5 @@ def problem(response: Any) -> tuple[int, str]:
 @pytest.fixture
 def redis_away(monkeypatch):
     """As if Redis were being restarted: every call is refused."""
-    nowhere = redis.redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.2)
+    nowhere = Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.2, retry=Retry(NoBackoff(), 0))
     monkeypatch.setattr(redis, "client", lambda: nowhere)

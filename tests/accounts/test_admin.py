@@ -10,7 +10,8 @@ from accounts.models import AuthSession, User
 from common.models import AuditEntry
 from tests.accounts.conftest import PASSWORD, problem
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
+commits = pytest.mark.django_db(transaction=True)  # the end of a session is announced after commit
 
 LOGIN = "/admin/login/"
 
@@ -51,6 +52,7 @@ def test_signing_out_of_the_console_ends_the_session(console):
     assert AuthSession.objects.get().end_reason == "signout"
 
 
+@commits
 def test_signing_out_of_the_site_signs_out_of_the_console(console):
     console.post("/sign-out")
     assert console.get("/admin/").status_code == 302
@@ -150,6 +152,7 @@ def profile(**fields):
     } | fields
 
 
+@commits
 def test_a_role_is_given_with_a_reason_and_ends_the_sessions(console, boss, person):
     page = change("user", person.user.pk)
     refused = console.post(page, profile(role="support"))
@@ -179,6 +182,7 @@ def test_the_console_makes_and_deletes_no_people(console, person):
     assert console.post(reverse("admin:accounts_user_delete", args=[person.user.pk])).status_code == 403
 
 
+@commits
 @pytest.mark.parametrize(
     ("name", "target"), [("accounts_authsession_end_session", "session"), ("accounts_user_end_sessions", "user")]
 )

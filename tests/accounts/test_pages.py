@@ -14,7 +14,8 @@ from accounts.models import AuthSession, User
 from common import redis
 from tests.accounts.conftest import PASSWORD, problem
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
+commits = pytest.mark.django_db(transaction=True)  # the end of a session is announced after commit
 
 CREDENTIALS = {"email": "ann@example.org", "password": PASSWORD}
 
@@ -202,6 +203,7 @@ def test_a_write_to_the_api_by_cookie_needs_the_csrf_token(strict_browser, ann, 
 # --- out --------------------------------------------------------------------------------------------------------------
 
 
+@commits
 def test_signing_out_ends_the_session_behind_the_cookie(signed_in):
     cookie = signed_in.cookies[settings.SESSION_COOKIE_NAME].value
     assert is_signed_in(signed_in)
@@ -224,6 +226,7 @@ def test_who_is_not_signed_in_may_sign_out(browser):
 # --- the cookie -------------------------------------------------------------------------------------------------------
 
 
+@commits
 def test_a_session_that_was_ended_elsewhere_is_felt_at_once(signed_in, ann):
     assert is_signed_in(signed_in)
     services.end_sessions_of(user_id=ann.pk, reason="ban")
@@ -233,6 +236,7 @@ def test_a_session_that_was_ended_elsewhere_is_felt_at_once(signed_in, ann):
     assert not is_signed_in(signed_in)
 
 
+@commits
 def test_an_ended_session_is_refused_by_the_api_too(signed_in, ann):
     services.end_sessions_of(user_id=ann.pk, reason="ban")
     assert problem(signed_in.get("/api/auth/me")) == (401, "UNAUTHENTICATED")
@@ -271,6 +275,7 @@ def test_the_api_knows_who_calls_by_cookie_without_loading_them(signed_in, ann, 
         signed_in.get("/api/auth/me")
 
 
+@commits
 def test_a_socket_is_identified_by_the_cookie_while_its_session_lives(signed_in, ann):
     key = signed_in.cookies[settings.SESSION_COOKIE_NAME].value
     claims = realtime.identify_web_session(key)

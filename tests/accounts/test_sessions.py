@@ -15,8 +15,8 @@ from common.errors import Forbidden, Unauthenticated
 from common.models import AuditEntry
 from tests.accounts.conftest import Api, problem
 
-# ends are announced after commit, so these tests commit
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
+commits = pytest.mark.django_db(transaction=True)  # the end of a session is announced after commit
 
 
 def refresh(token):
@@ -46,6 +46,7 @@ def test_a_session_lives_on_from_its_last_refresh(person):
     assert AuthSession.objects.get().expires_at > timezone.now() + timedelta(days=6)
 
 
+@commits
 def test_an_old_refresh_token_ends_the_whole_session(person, sign_in):
     elsewhere = sign_in(person.user)
     newest = refresh(person.refresh).json()
@@ -56,6 +57,7 @@ def test_an_old_refresh_token_ends_the_whole_session(person, sign_in):
     assert elsewhere.api.get("me").status_code == 200
 
 
+@commits
 def test_of_parallel_refreshes_with_one_token_one_wins_and_the_session_ends(person):
     answers = []
     start = threading.Barrier(6)
@@ -114,6 +116,7 @@ def test_nothing_is_refreshed_while_redis_is_away(person, redis_away):
 # --- signing out ------------------------------------------------------------------------------------------------------
 
 
+@commits
 def test_signing_out_is_felt_at_once(person, sign_in):
     elsewhere = sign_in(person.user)
     assert person.api.get("me").status_code == 200  # remembered as live from now on
@@ -124,6 +127,7 @@ def test_signing_out_is_felt_at_once(person, sign_in):
     assert elsewhere.api.get("me").status_code == 200
 
 
+@commits
 def test_signing_out_is_felt_where_redis_was_emptied_meanwhile(person):
     Api().post("signout", {"refresh": person.refresh})
     redis.client().flushdb()
@@ -140,6 +144,7 @@ def test_signing_out_with_an_expired_access_token_works(person):
     assert Api("expired").post("signout", {"refresh": person.refresh}).status_code == 204
 
 
+@commits
 def test_an_end_is_announced_to_the_sockets(person):
     listener = redis.client().pubsub()
     listener.subscribe(sessions.CONTROL_CHANNEL)
@@ -158,6 +163,7 @@ def test_signing_out_does_not_wait_for_redis(person, redis_away):
 # --- other ends -------------------------------------------------------------------------------------------------------
 
 
+@commits
 def test_all_sessions_of_a_person_end_together_and_nobody_elses(person, sign_in):
     second, stranger = sign_in(person.user), sign_in()
     assert services.end_sessions_of(user_id=person.user.pk, reason="ban") == 2
@@ -166,6 +172,7 @@ def test_all_sessions_of_a_person_end_together_and_nobody_elses(person, sign_in)
     assert stranger.api.get("me").status_code == 200
 
 
+@commits
 def test_a_new_role_ends_the_sessions_that_carry_the_old_one(person, make_user):
     boss = make_user(role="admin")
     services.set_access(user=person.user, role="support", is_active=True, actor=boss, reason="joined the team")
