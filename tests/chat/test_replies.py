@@ -186,4 +186,4 @@ class TestLeases:
 
 
 def expire_leases():
-    Variant.objects.filter(status="streaming").update(lease_until=timezone.now() - timedelta(seconds=1))
+    Variant.objects.filter(status="streaming").update(lease_until=timezone.now() - timedelta(hours=1))
