@@ -1,5 +1,6 @@
 """What runs again and again. Each is a sweep over rows: a run that is missed, doubled or killed does no harm."""
 
+import accounts.tasks
 import billing.tasks
 import characters.tasks
 import common.tasks
@@ -9,5 +10,6 @@ SCHEDULE = [
     (characters.tasks.fold_counters, "low", 10),
     (characters.tasks.refresh_scores, "low", 300),
     (billing.tasks.sweep_reservations, "high", 60),
+    (accounts.tasks.forget_sessions, "low", 86_400),
     (common.tasks.forget_idempotency_keys, "low", 3600),
 ]
