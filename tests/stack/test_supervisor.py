@@ -65,7 +65,7 @@ class Run:
         return read
 
     def end(self) -> tuple[int, str]:
-        output, _ = self.process.communicate(timeout=30)
+        output, _ = self.process.communicate(timeout=60)
         return self.process.returncode, output
 
     def left(self) -> list[psutil.Process]:
@@ -120,5 +120,5 @@ def test_closing_the_output_ends_everything(tmp_path: Path) -> None:
     run.read_until("READY")
     assert run.process.stdout is not None
     run.process.stdout.close()
-    assert run.process.wait(30) != 0
+    assert run.process.wait(60) != 0
     assert run.left() == []
