@@ -1,4 +1,7 @@
-"""Slow queries are logged and counted; a short hand for statements that read and write in one round trip."""
+"""Slow queries are logged and counted, with DATABASE_LOGGING all are logged.
+
+And a short hand for statements that read and write in one round trip.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -30,11 +33,14 @@ def _time_query(execute: Callable, sql: str, params: Any, many: bool, context: d
         return execute(sql, params, many, context)
     finally:
         seconds = time.perf_counter() - started
-        if seconds >= settings.SLOW_QUERY_SECONDS:
-            alias = context["connection"].alias
-            db_slow_queries_total.labels(alias).inc()
+        slow = seconds >= settings.SLOW_QUERY_SECONDS
+        if slow:
+            db_slow_queries_total.labels(context["connection"].alias).inc()
+        if slow or settings.DATABASE_LOGGING:
+            write = log.warning if slow else log.info
             # the statement without its values: those may be somebody's words
-            log.warning("slow query", seconds=round(seconds, 3), sql=sql[:500], alias=alias)
+            alias = context["connection"].alias
+            write("slow query" if slow else "query", seconds=round(seconds, 3), sql=sql[:500], alias=alias)
 
 
 def fetch_one(sql: str, params: Sequence[Any] | dict[str, Any]) -> tuple[Any, ...] | None:

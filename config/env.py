@@ -3,18 +3,21 @@
 Nothing else in the project reads the environment. A secret may come from a file: `SECRET_KEY_FILE=/run/secrets/key`.
 """
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 DEVELOPMENT_SECRET = "development-only-secret-that-production-refuses-to-start-with"  # noqa: S105
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+LONGEST = timedelta(days=3650)
 
 
 class ConfigurationError(Exception):
@@ -29,14 +32,42 @@ def parse_duration(value: Any) -> Any:
     """`15m`, `7d`, `30s`, `2h` or plain seconds."""
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(r"(\d+)([smhd]?)", value.strip())
+    match = re.fullmatch(r"([1-9][0-9]{0,8})([smhd]?)", value.strip())
     if not match:
         raise ValueError("must be a duration such as 30s, 15m, 12h or 7d")
-    return timedelta(**{UNITS[match[2] or "s"]: int(match[1])})
+    duration = timedelta(**{UNITS[match[2] or "s"]: int(match[1])})
+    if duration > LONGEST:
+        raise ValueError(f"must be at most {LONGEST.days}d")
+    return duration
+
+
+def check_networks(proxies: list[str]) -> list[str]:
+    """One that can't be read would otherwise make every proxy a stranger, without a word."""
+    for proxy in proxies:
+        try:
+            ipaddress.ip_network(proxy, strict=False)
+        except ValueError as error:
+            raise ValueError(f"{proxy} is neither an address nor a network such as 10.0.0.0/8") from error
+    return proxies
+
+
+def address_of(*schemes: str) -> AfterValidator:
+    """An address that begins with one of the schemes, or nothing. The message doesn't show it: it holds a password."""
+
+    def check(value: str) -> str:
+        if value and urlsplit(value).scheme not in schemes:
+            raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        return value
+
+    return AfterValidator(check)
 
 
 List = Annotated[list[str], NoDecode, BeforeValidator(split_list)]
+Networks = Annotated[List, AfterValidator(check_networks)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Web = Annotated[str, address_of("http", "https")]
+Database = Annotated[str, address_of("postgresql", "postgres")]
+Redis = Annotated[str, address_of("redis", "rediss", "unix")]
 
 
 class Environment(BaseSettings):
@@ -48,40 +79,40 @@ class Environment(BaseSettings):
     SECRET_KEY: str = DEVELOPMENT_SECRET
     JWT_SECRET: str = DEVELOPMENT_SECRET
     ALLOWED_HOSTS: List = []
-    PUBLIC_URL: str = "http://127.0.0.1:8000"
-    FRONTEND_URL: str = ""
+    PUBLIC_URL: Web = "http://127.0.0.1:8000"
+    FRONTEND_URL: Web = ""
     CORS_ORIGINS: List = []
-    TRUSTED_PROXIES: List = []
+    TRUSTED_PROXIES: Networks = []
     HOST: str = "127.0.0.1"
     PORT: int = Field(8000, ge=1, le=65535)
     SERVICE_NAME: str = "troupe"
     WEB_CONCURRENCY: int = Field(2, ge=1)
     DATA_DIR: Path = Path("var")
 
-    DATABASE_URL: str = "postgresql://postgres@127.0.0.1:5432/troupe"
-    DIRECT_DATABASE_URL: str = ""
-    DATABASE_REPLICA_URL: str = ""
+    DATABASE_URL: Database = "postgresql://postgres@127.0.0.1:5432/troupe"
+    DIRECT_DATABASE_URL: Database = ""
+    DATABASE_REPLICA_URL: Database = ""
     DATABASE_POOL_SIZE: int | None = Field(None, ge=0)
     DATABASE_LOGGING: bool = False
-    REDIS_URL: str = "redis://127.0.0.1:6379/0"
+    REDIS_URL: Redis = "redis://127.0.0.1:6379/0"
 
     JWT_EXPIRES_IN: Duration = timedelta(minutes=15)
     REFRESH_TOKEN_EXPIRES_IN: Duration = timedelta(days=7)
-    RATE_LIMIT_FACTOR: float | None = Field(None, gt=0)
+    RATE_LIMIT_FACTOR: float | None = Field(None, gt=0, allow_inf_nan=False)
     SKIP_DATABASE_HEALTHCHECK: bool = False
 
     OPENAI_API_KEY: str = ""
-    OPENAI_BASE_URL: str = "https://api.openai.com/v1"
+    OPENAI_BASE_URL: Web = "https://api.openai.com/v1"
     GOOGLE_AI_API_KEY: str = ""
-    GOOGLE_AI_BASE_URL: str = "https://generativelanguage.googleapis.com/v1beta/openai/"
+    GOOGLE_AI_BASE_URL: Web = "https://generativelanguage.googleapis.com/v1beta/openai/"
     ANTHROPIC_API_KEY: str = ""
-    ANTHROPIC_BASE_URL: str = "https://api.anthropic.com/v1/"
-    TEXT_BASE_URL: str = ""
+    ANTHROPIC_BASE_URL: Web = "https://api.anthropic.com/v1/"
+    TEXT_BASE_URL: Web = ""
     TEXT_MODEL: str = ""
     TEXT_API_KEY: str = ""
-    TEXT_STALL_TIMEOUT: float = Field(30.0, gt=0)
+    TEXT_STALL_TIMEOUT: float = Field(30.0, gt=0, allow_inf_nan=False)
 
-    SENTRY_DSN: str = ""
+    SENTRY_DSN: Web = ""
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     LOG_FILE_PATH: str = ""
     PROMETHEUS_MULTIPROC_DIR: str = ""
@@ -131,20 +162,29 @@ def load_environment(environ: Mapping[str, str] = os.environ) -> Environment:
 
 
 def _read(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    values, problems = {}, []
+    values: dict[str, str] = {}
+    problems: list[str] = []
     for name in Environment.model_fields:
         if environ.get(name):  # an empty variable is an unset one, as in every compose file
             values[name] = environ[name]
         elif path := environ.get(f"{name}_FILE"):
             try:
-                values[name] = Path(path).read_text(encoding="utf-8").strip()
+                content = Path(path).read_text(encoding="utf-8").strip()
             except OSError as error:
                 problems.append(f"{name}_FILE: can't be read ({error.strerror})")
+            except UnicodeDecodeError:
+                problems.append(f"{name}_FILE: is not text")
+            else:
+                values |= {name: content} if content else {}
     return values, problems
 
 
 def _is_strong_secret(value: str) -> bool:
     return len(value) >= 32 and value != DEVELOPMENT_SECRET and len(set(value)) > 8
+
+
+def _is_unset_or_strong(value: str) -> bool:
+    return not value or _is_strong_secret(value)
 
 
 def _lists_real_hosts(value: str) -> bool:
@@ -171,5 +211,7 @@ PRODUCTION_RULES: list[Rule] = [
     ("DATABASE_URL", "must be set", bool),
     ("REDIS_URL", "must be set", bool),
     ("CORS_ORIGINS", "must not contain *", lambda value: "*" not in value),
+    ("INTERNAL_API_KEY", "must be 32 random characters or more where it is set", _is_unset_or_strong),
+    ("OPERATIONS_TOKEN", "must be 32 random characters or more where it is set", _is_unset_or_strong),
     ("RATE_LIMIT_FACTOR", "must not be above 1 in production", _is_closed_factor),
 ]
