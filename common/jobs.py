@@ -5,7 +5,9 @@ from typing import Any
 
 import django_rq
 import structlog
+from django.conf import settings
 from django.db import transaction
+from rq import Retry
 from rq.job import Job
 
 from common import redis
@@ -41,6 +43,13 @@ def enqueue_on_commit(function: Callable[..., Any], *args: Any, queue: str = "de
 
 def _enqueue(function: Callable[..., Any], args: tuple[Any, ...], queue: str, meta: dict[str, str]) -> None:
     try:
-        django_rq.get_queue(queue).enqueue(function, *args, meta=meta)
+        django_rq.get_queue(queue).enqueue(
+            function,
+            *args,
+            meta=meta,
+            retry=Retry(max=settings.JOB_RETRIES, interval=settings.JOB_RETRY_SECONDS),
+            result_ttl=settings.JOB_RESULT_SECONDS,
+            failure_ttl=settings.JOB_FAILURE_SECONDS,
+        )
     except redis.RedisError:
         log.warning("job not queued, a sweep will find its row", function=function.__qualname__)

@@ -12,6 +12,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
+DEEPEST = 64  # levels of a body; orjson reads 1024 and writes 254
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC | orjson.OPT_NON_STR_KEYS
 
 
@@ -63,4 +64,14 @@ class ORJSONParser(BaseParser):
             raise ParseError("The body is not valid JSON.") from error
         if not isinstance(data, dict):
             raise ParseError("The body must be a JSON object.")
+        if _is_deeper(data, DEEPEST):
+            raise ParseError(f"The body has more than {DEEPEST} levels.")
         return data
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether it is nested deeper than that: what walks through it later must not run out of stack."""
+    if not isinstance(value, (dict, list)):
+        return False
+    parts = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(part, levels - 1) for part in parts)

@@ -146,10 +146,9 @@ REDIS_URL = env.REDIS_URL
 CACHES = {"default": {"BACKEND": "common.cache.SharedRedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "cache"}}
 
 RQ_QUEUE_NAMES = ["high", "default", "low", "media", "webhooks", "mail", "events"]
-RQ_QUEUES = {
-    name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 600, "DEFAULT_RESULT_TTL": 86_400, "DEFAULT_FAILURE_TTL": 604_800}
-    for name in RQ_QUEUE_NAMES
-}
+RQ_QUEUES = {name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 600} for name in RQ_QUEUE_NAMES}
+JOB_RETRIES, JOB_RETRY_SECONDS = 2, [5, 10]  # three tries in all
+JOB_RESULT_SECONDS, JOB_FAILURE_SECONDS = 86_400, 604_800
 RQ = {"JOB_CLASS": "common.jobs.TracedJob"}
 
 # --- people -------------------------------------------------------------------------------------------------------
