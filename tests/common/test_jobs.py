@@ -43,11 +43,17 @@ class TestJobs:
             transaction.set_rollback(True)
         assert django_rq.get_queue("default").count == 0
 
-    def test_a_failed_job_is_kept_for_operators(self):
+    def test_a_failed_job_is_tried_again_later_and_then_kept_for_operators(self):
         with transaction.atomic():
             jobs.enqueue_on_commit(explode, queue="low")
+        queue = django_rq.get_queue("low")
         run_jobs("low")
-        assert django_rq.get_queue("low").failed_job_registry.count == 1
+        for _ in range(2):
+            (job_id,) = queue.scheduled_job_registry.get_job_ids()
+            queue.scheduled_job_registry.remove(job_id)
+            queue.enqueue_job(queue.fetch_job(job_id))
+            run_jobs("low")
+        assert queue.failed_job_registry.count == 1
 
     def test_without_redis_the_work_itself_goes_through(self, monkeypatch):
         def away(*_, **__):
