@@ -48,9 +48,15 @@ def pair(path: str) -> str:
 
 
 def disc(x: float, y: float, r: float) -> str:
-    """A closed path for a circle."""
-    k = r * 0.552
+    """A closed path for a circle; the small ones a little square, as a knife leaves them."""
     t = _text
+    if r <= 12:
+        c = r * 0.94
+        return (
+            f"M{t(x)} {t(y - r)}Q{t(x + c)} {t(y - c)} {t(x + r)} {t(y)}Q{t(x + c)} {t(y + c)} {t(x)} {t(y + r)}"
+            f"Q{t(x - c)} {t(y + c)} {t(x - r)} {t(y)}Q{t(x - c)} {t(y - c)} {t(x)} {t(y - r)}Z"
+        )
+    k = r * 0.552
     return (
         f"M{t(x)} {t(y - r)}C{t(x + k)} {t(y - r)} {t(x + r)} {t(y - k)} {t(x + r)} {t(y)}"
         f"C{t(x + r)} {t(y + k)} {t(x + k)} {t(y + r)} {t(x)} {t(y + r)}"
@@ -85,7 +91,7 @@ FACES: dict[str, Face] = {
     "long": Face(fold("0 -74C32 -74 46 -52 46 -10C46 42 22 86 0 86"), eye=(22, -12), mouth=46, top=(-62, 0.86), chin=82,
                  mouth_scale=0.85, eye_scale=0.88),
     "shield": Face(fold("0 -58Q30 -64 58 -56C62 0 44 54 0 82"), eye=(28, -12), mouth=38, chin=76, mouth_scale=0.9),
-    "heart": Face(fold("0 -50C12 -70 58 -72 62 -26C62 20 26 50 0 80"), eye=(29, -14), mouth=34, top=(-52, 1.05), chin=74,
+    "heart": Face(fold("0 -58C14 -70 58 -70 62 -26C62 20 26 50 0 80"), eye=(29, -14), mouth=34, top=(-62, 1.05), chin=74,
                   mouth_scale=0.85),
     "block": Face(fold("0 -58L52 -58Q60 -58 60 -50L60 52Q60 62 50 62L0 62"), eye=(28, -14), mouth=34, chin=60,
                   top=(-52, 1.1)),
