@@ -148,6 +148,16 @@ WHERE wallet.id = locked.wallet_id
 RETURNING wallet.balance, wallet.bonus_balance, wallet.reserved, wallet.free_messages
 """
 
+RESERVATION = """
+SELECT reservation.id, reservation.created_at, reservation.updated_at, reservation.wallet_id, reservation.status,
+       reservation.amount, reservation.main, reservation.bonus, reservation.free_messages, reservation.capture_asked,
+       reservation.captured_main, reservation.captured_bonus, reservation.feature, reservation.reference_type,
+       reservation.reference_id, reservation.key, reservation.expires_at,
+       wallet.id, wallet.organization_id, wallet.balance, wallet.bonus_balance, wallet.free_messages
+FROM billing_reservation AS reservation JOIN billing_wallet AS wallet ON wallet.id = reservation.wallet_id
+WHERE reservation.id = %(id)s
+"""
+
 READ = """
 SELECT balance, bonus_balance, reserved, free_messages FROM billing_wallet WHERE organization_id = %(organization_id)s
 """

@@ -25,12 +25,14 @@ from django.utils import timezone
 from billing import statements
 from billing.amounts import checked_amount
 from billing.announcements import announce
-from billing.models import ZERO, Kind, Reservation, Status
+from billing.models import ZERO, Kind, Reservation, Status, Wallet
 from common.errors import Conflict, NotFound
 from common.models import new_id
 
 log = structlog.get_logger(__name__)
 EXPIRED_IN_ONE_SWEEP = 1000
+RESERVATION_FIELDS = [field.attname for field in Reservation._meta.concrete_fields]
+WALLET_FIELDS = ("id", "organization_id", "balance", "bonus_balance", "free_messages")  # the rest is left unloaded
 NOT_REPORTED = "The work was not reported in time."
 
 
@@ -174,12 +176,21 @@ def _refunded(reservation: Reservation, reason: str) -> Settlement:
 
 def _settle(reservation_id: uuid.UUID, decide: Decide) -> Reservation:
     while True:
-        reservation = Reservation.objects.select_related("wallet").filter(pk=reservation_id).first()
-        if reservation is None:
-            raise NotFound
+        reservation = _read(reservation_id)
         settlement = decide(reservation)
         if settlement is None or _apply(reservation, settlement):
             return reservation
+
+
+def _read(reservation_id: uuid.UUID) -> Reservation:
+    """The reservation with its wallet, as they are now. Raises NotFound."""
+    row = statements.run(statements.RESERVATION, {"id": reservation_id})
+    if row is None:
+        raise NotFound
+    split = len(RESERVATION_FIELDS)
+    reservation = Reservation.from_db("default", RESERVATION_FIELDS, row[:split])
+    reservation.wallet = Wallet.from_db("default", WALLET_FIELDS, row[split:])
+    return reservation
 
 
 def _apply(reservation: Reservation, settlement: Settlement) -> bool:
