@@ -1,13 +1,13 @@
 """`make run` and `make dev`: from a clean clone to a site that answers."""
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from stack import MARK, ROOT, VAR, StackError, envfile, ports, venv
+from stack.children import following
 from stack.console import bold, faint, say, step
 from stack.locks import HeldError, hold, make_var
 from stack.logs import tail
@@ -58,13 +58,13 @@ def our_services() -> Services:
 def services_of_the_run() -> Iterator[Services]:
     """PostgreSQL and Redis of this folder, their addresses in our environment; those given there are used instead."""
     services = our_services()
-    with step("Services") as line:
-        line.note = f"starting {' and '.join(services.servers)}"
-        services.start()
-        ports_used = [f"{name} on port {server.port}" for name, server in services.servers.items()]
-        yours = [f"your own {name}" for name in ("PostgreSQL", "Redis") if name not in services.servers]
-        line.result = ", ".join(ports_used + yours)
     try:
+        with step("Services") as line:
+            line.note = f"starting {' and '.join(services.servers)}"
+            services.start()
+            ours = [f"{name} on port {server.port}" for name, server in services.servers.items()]
+            yours = [f"your own {name}" for name in ("PostgreSQL", "Redis") if name not in services.servers]
+            line.result = ", ".join(ours + yours)
         if services.postgres is not None and services.postgres.moved:
             say(f"    PostgreSQL may not run as root, and its user can't enter {ROOT}.")
             say(f"    So the database is kept in {services.postgres.home} (`make reset` deletes it too).")
@@ -104,10 +104,7 @@ def _prepare() -> list[list[str]]:
     sign_ins = []
     with step("Database") as line, PREPARE_LOG.open("w", encoding="utf-8") as log:
         line.note = "looking for migrations"
-        with subprocess.Popen(
-            [sys.executable, "manage.py", "prepare"], cwd=ROOT, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=log, text=True, errors="replace",
-        ) as process:  # fmt: skip
+        with following([sys.executable, "manage.py", "prepare"], stderr=log) as process:
             assert process.stdout is not None
             for text in process.stdout:
                 if text.startswith(SIGN_IN):

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -57,8 +58,9 @@ def manage(arguments: list[str]) -> int:
     command = [sys.executable, "manage.py", *arguments]
     running = our_services()
     if not running.dead():
-        return subprocess.run(command, cwd=ROOT, check=False, env=running.environ | os.environ).returncode
+        os.execve(sys.executable, command, running.environ | os.environ)
     with the_only_run({}), services_of_the_run():
+        signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the command, which may be a shell
         return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 

@@ -5,10 +5,10 @@ import os
 import re
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 from stack import ROOT, VAR, StackError
+from stack.children import following
 from stack.console import Step, step
 from stack.locks import hold, make_var
 from stack.logs import tail
@@ -72,14 +72,16 @@ def _works() -> bool:
 
 
 def _make() -> None:
-    try:
-        venv.EnvBuilder(clear=True, with_pip=True, symlinks=True).create(FOLDER)
-    except subprocess.CalledProcessError:
+    with following([sys.executable, "-m", "venv", "--clear", str(FOLDER)], stderr=subprocess.STDOUT) as process:
+        output = process.communicate()[0]
+    if process.returncode != 0 and "ensurepip" in output:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise StackError(
             f"Python {version} can't make a virtual environment: its venv module is incomplete. "
-            "On Debian and Ubuntu: sudo apt install python3-venv, then run the same command again."
-        ) from None
+            "On Debian and Ubuntu: sudo apt install python3-venv, then run the same again."
+        )
+    if process.returncode != 0:
+        raise StackError(f"Can't make {FOLDER}:\n{output.strip()}")
 
 
 def _install(requirements: str, line: Step) -> None:
@@ -87,10 +89,10 @@ def _install(requirements: str, line: Step) -> None:
     total = len(re.findall(r"^[\w.-]+==", (ROOT / requirements).read_text(encoding="utf-8"), re.MULTILINE))
     found = fetched = 0
     command = [str(PYTHON), "-m", "pip", "install", "--progress-bar", "off", "--no-input"]
-    with LOG.open("w", encoding="utf-8") as log, subprocess.Popen(
-        [*command, "-r", requirements], cwd=ROOT, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-    ) as pip:  # fmt: skip
+    with (
+        LOG.open("w", encoding="utf-8") as log,
+        following([*command, "-r", requirements], stderr=subprocess.STDOUT) as pip,
+    ):
         assert pip.stdout is not None
         for text in pip.stdout:
             log.write(text)
