@@ -51,6 +51,10 @@ LEFT JOIN LATERAL (
 """
 # Who deleted their account is hidden at once, and so is what they made.
 CREATOR_IS_HERE = "u.deleted_at IS NULL AND u.is_active"
+# What a person (`%(user)s`, or NULL for nobody) may see who has the id.
+VISIBLE = f"""
+c.deleted_at IS NULL AND (c.creator_id = %(user)s OR (c.visibility <> 'private' AND {CREATOR_IS_HERE}))
+"""
 
 
 def columns(fields: tuple[str, ...]) -> str:

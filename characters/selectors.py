@@ -9,7 +9,7 @@ from django.db.models import Q
 from characters.avatars import avatar_path, avatar_url
 from characters.lorebook import empty_lorebook
 from characters.models import Character, Lorebook, Memory, Persona, Visibility
-from characters.rows import CREATOR_IS_HERE, JOINS, SINGLE_FIELDS, as_data, columns
+from characters.rows import JOINS, SINGLE_FIELDS, VISIBLE, as_data, columns
 from common.database import fetch_all, fetch_one
 from common.errors import NotFound
 
@@ -34,8 +34,7 @@ READ_SQL = f"""
 SELECT {columns(SINGLE_FIELDS)}, c.system_prompt,
        EXISTS (SELECT 1 FROM characters_like l WHERE l.user_id = %(user)s AND l.character_id = c.id)
 FROM characters_character c {JOINS}
-WHERE c.id = %(character)s AND c.deleted_at IS NULL
-  AND (c.creator_id = %(user)s OR (c.visibility <> 'private' AND {CREATOR_IS_HERE}))
+WHERE c.id = %(character)s AND {VISIBLE}
 """
 
 

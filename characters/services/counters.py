@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from characters import caching, liked
+from characters.rows import VISIBLE
 from common.database import fetch_one
 from common.errors import NotFound
 from common.models import new_id
@@ -17,8 +18,8 @@ MANY_ROWS_LOCK = 7_120_243
 # Rows of a common table expression are not seen by the rest of the statement, so what it adds is added to the answer.
 LIKE_SQL = """
 WITH target AS (
-    SELECT id, likes_amount FROM characters_character
-    WHERE id = %(character)s AND deleted_at IS NULL AND (visibility <> 'private' OR creator_id = %(user)s)
+    SELECT c.id, c.likes_amount FROM characters_character c JOIN accounts_user u ON u.id = c.creator_id
+    WHERE c.id = %(character)s AND {visible}
 ), changed AS (
     {change}
 ), counted AS (
@@ -73,12 +74,14 @@ class LikeState:
 
 def like(*, character_id: uuid.UUID, user_id: uuid.UUID) -> LikeState:
     """Likes it once, however often it is asked. Raises NotFound for what the person may not see."""
-    return LikeState(True, _change_like(LIKE_SQL.format(change=ADD, step=1), character_id, user_id))
+    sql = LIKE_SQL.format(change=ADD, step=1, visible=VISIBLE)
+    return LikeState(True, _change_like(sql, character_id, user_id))
 
 
 def unlike(*, character_id: uuid.UUID, user_id: uuid.UUID) -> LikeState:
     """Takes a like back; without one nothing changes. Raises NotFound for what the person may not see."""
-    return LikeState(False, _change_like(LIKE_SQL.format(change=REMOVE, step=-1), character_id, user_id))
+    sql = LIKE_SQL.format(change=REMOVE, step=-1, visible=VISIBLE)
+    return LikeState(False, _change_like(sql, character_id, user_id))
 
 
 def _change_like(sql: str, character_id: uuid.UUID, user_id: uuid.UUID) -> int:
