@@ -110,7 +110,8 @@ class Reservation(BaseModel):
                 condition=Q(amount__gte=F("main") + F("bonus"), free_messages__lte=1), name="reservation_within_price"
             ),
             models.CheckConstraint(
-                condition=Q(amount__gte=F("captured_main") + F("captured_bonus")), name="reservation_capture_within_price"
+                condition=Q(amount__gte=F("captured_main") + F("captured_bonus")),
+                name="reservation_capture_within_price",
             ),
         ]
         indexes = [
@@ -164,9 +165,7 @@ class Entry(models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["reservation"], condition=Q(reservation__isnull=False), name="entry_of_reservation"
-            ),
+            models.Index(fields=["reservation"], condition=Q(reservation__isnull=False), name="entry_of_reservation"),
         ]
 
     def __str__(self) -> str:

@@ -47,7 +47,8 @@ class Report:
 
 
 BALANCES = """
-SELECT 'wallet ' || wallet.id, format('main %%s, bonus %%s', trim_scale(coalesce(sums.main, 0)), trim_scale(coalesce(sums.bonus, 0))),
+SELECT 'wallet ' || wallet.id,
+       format('main %%s, bonus %%s', trim_scale(coalesce(sums.main, 0)), trim_scale(coalesce(sums.bonus, 0))),
        format('main %%s, bonus %%s', trim_scale(wallet.balance), trim_scale(wallet.bonus_balance))
 FROM billing_wallet AS wallet
 LEFT JOIN (SELECT wallet_id, sum(main) AS main, sum(bonus) AS bonus FROM billing_entry GROUP BY wallet_id) AS sums
@@ -58,13 +59,14 @@ WHERE wallet.balance <> coalesce(sums.main, 0) OR wallet.bonus_balance <> coales
 RESERVED = """
 SELECT 'wallet ' || wallet.id, trim_scale(coalesce(held.credits, 0))::text, trim_scale(wallet.reserved)::text
 FROM billing_wallet AS wallet
-LEFT JOIN (SELECT wallet_id, sum(main + bonus) AS credits FROM billing_reservation WHERE status = 'held' GROUP BY wallet_id)
-  AS held ON held.wallet_id = wallet.id
+LEFT JOIN (SELECT wallet_id, sum(main + bonus) AS credits FROM billing_reservation
+           WHERE status = 'held' GROUP BY wallet_id) AS held ON held.wallet_id = wallet.id
 WHERE wallet.reserved <> coalesce(held.credits, 0)
 """
 
 FREE_MESSAGES = """
-SELECT 'wallet ' || wallet.id, (wallet.free_messages_granted - coalesce(used.messages, 0))::text, wallet.free_messages::text
+SELECT 'wallet ' || wallet.id, (wallet.free_messages_granted - coalesce(used.messages, 0))::text,
+       wallet.free_messages::text
 FROM billing_wallet AS wallet
 LEFT JOIN (SELECT wallet_id, sum(free_messages) AS messages FROM billing_reservation
            WHERE status IN ('held', 'captured') GROUP BY wallet_id) AS used ON used.wallet_id = wallet.id
@@ -82,7 +84,8 @@ WHERE wallet.last_number <> coalesce(seen.entries, 0)
 """
 
 RUNNING_SUMS = """
-SELECT 'entry ' || id, format('%%s (main %%s, bonus %%s)', trim_scale(main + bonus), trim_scale(main), trim_scale(bonus)),
+SELECT 'entry ' || id,
+       format('%%s (main %%s, bonus %%s)', trim_scale(main + bonus), trim_scale(main), trim_scale(bonus)),
        trim_scale(balance_after)::text
 FROM (SELECT id, balance_after, sum(main) OVER so_far AS main, sum(bonus) OVER so_far AS bonus
       FROM billing_entry WINDOW so_far AS (PARTITION BY wallet_id ORDER BY number)) AS entry
@@ -205,14 +208,13 @@ def as_data(report: Report) -> dict[str, Any]:
 
 def as_lines(report: Report) -> list[str]:
     """The report as lines for people."""
-    lines = [
-        f"{report.wallets:,} wallets, {report.entries:,} entries, {report.reservations:,} reservations; "
-        f"{report.total.normalize():,f} credits to spend, {report.reserved.normalize():,f} reserved.",
-        "",
-    ]
+    counts = f"{report.wallets:,} wallets, {report.entries:,} entries, {report.reservations:,} reservations"
+    credits = f"{report.total.normalize():,f} credits to spend, {report.reserved.normalize():,f} reserved"
+    lines = [f"{counts}; {credits}.", ""]
     for finding in report.findings:
         lines.append(f"  {'DIFFERS' if finding.differences else 'ok     '}  {finding.says}.")
-        lines += [f"             {example['what']}: {example['expected']} expected, {example['found']} found" for example in finding.examples]
+        for example in finding.examples:
+            lines.append(f"             {example['what']}: {example['expected']} expected, {example['found']} found")
         if finding.differences > len(finding.examples):
             lines.append(f"             … and {finding.differences - len(finding.examples):,} more")
     return [*lines, "", "The books agree." if report.ok else "The books DO NOT agree."]

@@ -88,6 +88,10 @@ def _bucket(main: Decimal, bonus: Decimal) -> str:
 
 def as_strings(fields: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: credits_string(value) if isinstance(value, Decimal) else str(value) if isinstance(value, uuid.UUID) else value
+        name: credits_string(value)
+        if isinstance(value, Decimal)
+        else str(value)
+        if isinstance(value, uuid.UUID)
+        else value
         for name, value in fields.items()
     }

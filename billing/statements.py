@@ -5,7 +5,9 @@ All have the same shape, which is what makes them right under READ COMMITTED how
 1. `locked` locks the wallet and reads it as it is after the lock was granted, not as the statement's snapshot saw it.
 2. The entry or the reservation is inserted from those values. Where its key is there already, nothing is inserted:
    `ON CONFLICT` raises no error that would spoil an outer transaction.
-3. The wallet is updated from what was inserted: no insert, no change.
+3. The wallet is set from `locked` and what was inserted: no insert, no change. It is never set from its own columns:
+   an UPDATE that meets a newer row is tried on the snapshot's old one first, and its CHECK constraints with it, so that
+   old values beside new ones would be refused now and then.
 
 Every statement locks the wallet before anything else, so two of them can't wait for each other. No row in the answer
 means that nothing was changed; the caller then looks up why.
@@ -19,7 +21,8 @@ from django.db.backends.postgresql.base import ServerBindingCursor
 
 TAKE = """
 WITH locked AS (
-    SELECT id, balance + bonus_balance AS total, last_number, LEAST(bonus_balance, %(amount)s::numeric) AS bonus
+    SELECT id, balance, bonus_balance, balance + bonus_balance AS total, last_number,
+           LEAST(bonus_balance, %(amount)s::numeric) AS bonus
     FROM billing_wallet
     WHERE organization_id = %(organization_id)s
     FOR NO KEY UPDATE
@@ -34,17 +37,17 @@ WITH locked AS (
     RETURNING wallet_id, number, main, bonus, created_at
 )
 UPDATE billing_wallet AS wallet
-SET balance = wallet.balance + entry.main, bonus_balance = wallet.bonus_balance + entry.bonus,
+SET balance = locked.balance + entry.main, bonus_balance = locked.bonus_balance + entry.bonus,
     last_number = entry.number, updated_at = entry.created_at
-FROM entry
-WHERE wallet.id = entry.wallet_id
+FROM locked JOIN entry ON entry.wallet_id = locked.id
+WHERE wallet.id = locked.id
 RETURNING wallet.balance, wallet.bonus_balance, wallet.reserved, wallet.free_messages,
           entry.main, entry.bonus, entry.created_at
 """
 
 POST = """
 WITH locked AS (
-    SELECT id, balance + bonus_balance AS total, last_number
+    SELECT id, balance, bonus_balance, balance + bonus_balance AS total, last_number
     FROM billing_wallet
     WHERE organization_id = %(organization_id)s
       AND balance + %(main)s::numeric >= 0 AND bonus_balance + %(bonus)s::numeric >= 0
@@ -60,18 +63,18 @@ WITH locked AS (
     RETURNING wallet_id, number, main, bonus, created_at
 )
 UPDATE billing_wallet AS wallet
-SET balance = wallet.balance + entry.main, bonus_balance = wallet.bonus_balance + entry.bonus,
+SET balance = locked.balance + entry.main, bonus_balance = locked.bonus_balance + entry.bonus,
     last_number = entry.number, updated_at = entry.created_at
-FROM entry
-WHERE wallet.id = entry.wallet_id
+FROM locked JOIN entry ON entry.wallet_id = locked.id
+WHERE wallet.id = locked.id
 RETURNING wallet.balance, wallet.bonus_balance, wallet.reserved, wallet.free_messages,
           entry.main, entry.bonus, entry.created_at
 """
 
 RESERVE = """
 WITH locked AS (
-    SELECT id, balance + bonus_balance AS total, bonus_balance, last_number,
-           (%(free_message)s AND free_messages > 0)::int AS free
+    SELECT id, balance, bonus_balance, balance + bonus_balance AS total, reserved, free_messages,
+           free_messages_granted, last_number, (%(free_message)s AND free_messages > 0)::int AS free
     FROM billing_wallet
     WHERE organization_id = %(organization_id)s
     FOR NO KEY UPDATE
@@ -100,12 +103,13 @@ WITH locked AS (
     WHERE taken.free = 0
 )
 UPDATE billing_wallet AS wallet
-SET balance = wallet.balance - reservation.main, bonus_balance = wallet.bonus_balance - reservation.bonus,
-    reserved = wallet.reserved + reservation.main + reservation.bonus,
-    free_messages = wallet.free_messages - reservation.free_messages,
-    last_number = wallet.last_number + 1 - reservation.free_messages, updated_at = reservation.created_at
-FROM reservation
-WHERE wallet.id = reservation.wallet_id
+SET balance = locked.balance - reservation.main, bonus_balance = locked.bonus_balance - reservation.bonus,
+    reserved = locked.reserved + reservation.main + reservation.bonus,
+    free_messages = locked.free_messages - reservation.free_messages,
+    free_messages_granted = locked.free_messages_granted,
+    last_number = locked.last_number + 1 - reservation.free_messages, updated_at = reservation.created_at
+FROM locked JOIN reservation ON reservation.wallet_id = locked.id
+WHERE wallet.id = locked.id
 RETURNING wallet.balance, wallet.bonus_balance, wallet.reserved, wallet.free_messages,
           wallet.id, reservation.main, reservation.bonus, reservation.free_messages, reservation.expires_at,
           reservation.created_at
@@ -115,8 +119,9 @@ RETURNING wallet.balance, wallet.bonus_balance, wallet.reserved, wallet.free_mes
 # `reserved` and `free` are what the wallet gets (or, below zero, gives); the lists are the entries that say so.
 SETTLE = """
 WITH locked AS (
-    SELECT wallet.id AS wallet_id, wallet.balance + wallet.bonus_balance AS total, wallet.last_number, reservation.id,
-           reservation.feature, reservation.reference_type, reservation.reference_id
+    SELECT wallet.id AS wallet_id, wallet.balance, wallet.bonus_balance, wallet.reserved, wallet.free_messages,
+           wallet.free_messages_granted, wallet.last_number, reservation.id, reservation.feature,
+           reservation.reference_type, reservation.reference_id
     FROM billing_wallet AS wallet JOIN billing_reservation AS reservation ON reservation.wallet_id = wallet.id
     WHERE reservation.id = %(id)s AND reservation.status = %(was)s
       AND wallet.balance + %(main)s::numeric >= 0 AND wallet.bonus_balance + %(bonus)s::numeric >= 0
@@ -133,16 +138,18 @@ WITH locked AS (
     INSERT INTO billing_entry (id, wallet_id, number, main, bonus, balance_after, kind, key, feature,
                                reference_type, reference_id, description, reservation_id, created_at)
     SELECT line.id, locked.wallet_id, locked.last_number + line.n, line.main, line.bonus,
-           locked.total + sum(line.main + line.bonus) OVER (ORDER BY line.n), line.kind, line.key, locked.feature,
-           locked.reference_type, locked.reference_id, line.description, locked.id, clock_timestamp()
+           locked.balance + locked.bonus_balance + sum(line.main + line.bonus) OVER (ORDER BY line.n),
+           line.kind, line.key, locked.feature, locked.reference_type, locked.reference_id, line.description,
+           locked.id, clock_timestamp()
     FROM locked, unnest(%(ids)s::uuid[], %(kinds)s::text[], %(keys)s::text[], %(mains)s::numeric[],
                         %(bonuses)s::numeric[], %(descriptions)s::text[])
                  WITH ORDINALITY AS line (id, kind, key, main, bonus, description, n)
 )
 UPDATE billing_wallet AS wallet
-SET balance = wallet.balance + %(main)s::numeric, bonus_balance = wallet.bonus_balance + %(bonus)s::numeric,
-    reserved = wallet.reserved + %(reserved)s::numeric, free_messages = wallet.free_messages + %(free)s::int,
-    last_number = wallet.last_number + cardinality(%(ids)s::uuid[]), updated_at = clock_timestamp()
+SET balance = locked.balance + %(main)s::numeric, bonus_balance = locked.bonus_balance + %(bonus)s::numeric,
+    reserved = locked.reserved + %(reserved)s::numeric, free_messages = locked.free_messages + %(free)s::int,
+    free_messages_granted = locked.free_messages_granted,
+    last_number = locked.last_number + cardinality(%(ids)s::uuid[]), updated_at = clock_timestamp()
 FROM locked
 WHERE wallet.id = locked.wallet_id
 RETURNING wallet.balance, wallet.bonus_balance, wallet.reserved, wallet.free_messages

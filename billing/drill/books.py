@@ -79,7 +79,11 @@ def _compare_entries(books: Books, run: str) -> list[str]:
         entry.key: (str(entry.wallet.organization_id), entry.amount)
         for entry in Entry.objects.filter(key__startswith=f"{run}:").select_related("wallet")
     }
-    different = [f"{key}: acknowledged as {books.moved[key]}, found {found.get(key)}" for key in books.moved if found.get(key) != books.moved[key]]
+    different = [
+        f"{key}: acknowledged as {books.moved[key]}, found {found.get(key)}"
+        for key in books.moved
+        if found.get(key) != books.moved[key]
+    ]
     unknown = [f"{key}: in the ledger, acknowledged to nobody" for key in found.keys() - books.moved.keys()]
     twice = [f"{key}: repeats were given different entries" for key, ids in books.entries.items() if len(ids) > 1]
     return different + unknown + twice

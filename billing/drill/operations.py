@@ -17,7 +17,7 @@ RECENT = 40
 HELD_SECONDS = (0.02, 0.3, 3.0, 60.0)
 
 
-class Undone(Exception):
+class UndoneError(Exception):
     """Raised to roll an outer transaction back."""
 
 
@@ -72,7 +72,7 @@ def perform(plan: dict[str, Any]) -> dict[str, Any]:
         return {"outcome": "no_credits"}
     except Conflict:
         return {"outcome": "conflict"}
-    except Undone:
+    except UndoneError:
         return {"outcome": "undone"}
 
 
@@ -121,7 +121,7 @@ def _undone(plan: dict[str, Any]) -> dict[str, Any]:
     with transaction.atomic():
         _spend(plan)
         _reserve({**plan, "key": f"{plan['key']}:held", "seconds": 60, "free_message": False})
-        raise Undone
+        raise UndoneError
 
 
 ACTIONS = {

@@ -30,7 +30,7 @@ class Order:
 
 def main(order: Order) -> None:
     set_up_django(order)
-    from billing.drill.hand import work  # noqa: PLC0415  # models can be imported only now
+    from billing.drill.hand import work  # models can be imported only now
 
     threads = [threading.Thread(target=work, args=(order, thread)) for thread in order.threads]
     for thread in threads:
@@ -42,8 +42,8 @@ def main(order: Order) -> None:
 def set_up_django(order: Order) -> None:
     """With the ledger's own apps alone: a worker that was killed should be back soon."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    import django  # noqa: PLC0415
-    from django.conf import settings  # noqa: PLC0415
+    import django
+    from django.conf import settings
 
     database = settings.DATABASES["default"]
     database["NAME"] = order.database

@@ -58,15 +58,13 @@ def grant_credits(
 
     Raises NotFound without a wallet, Conflict where the key stands for something else, ValidationProblem.
     """
-    return _post(
-        organization_id, checked_amount(amount), bucket, kind, key, feature, reference, description
-    )
+    return _post(organization_id, checked_amount(amount), bucket, kind, key, feature, reference, description)
 
 
 def adjust_credits(
     *, organization_id: uuid.UUID, amount: Decimal | int | str, key: str, description: str, bucket: Bucket = "main"
 ) -> dict[str, Any]:
-    """Sets a bucket right by a signed `amount`. Raises as `grant_credits`, and NoCredits where it would go below zero."""
+    """Sets a bucket right by a signed `amount`. Raises as `grant_credits`, and NoCredits rather than go below zero."""
     checked = checked_amount(amount, signed=True)
     return _post(organization_id, checked, bucket, Kind.ADJUSTMENT, key, "", None, description)
 

@@ -160,9 +160,7 @@ def _given_back(reservation: Reservation, status: Status, key: str, description:
 
 
 def _refunded(reservation: Reservation, reason: str) -> Settlement:
-    line = Line(
-        Kind.REFUND, f"refund:{reservation.id}", reservation.captured_main, reservation.captured_bonus, reason
-    )
+    line = Line(Kind.REFUND, f"refund:{reservation.id}", reservation.captured_main, reservation.captured_bonus, reason)
     return Settlement(
         status=Status.REFUNDED,
         lines=(line,) if reservation.captured else (),

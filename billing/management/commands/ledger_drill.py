@@ -99,4 +99,7 @@ def _orders(
 def _verdict(differences: list[str]) -> list[str]:
     if not differences:
         return ["Every acknowledged operation is in the ledger exactly once, and nothing else is."]
-    return [f"{len(differences):,} differences between what callers were told and the ledger:", *(f"  {line}" for line in differences[:20])]
+    return [
+        f"{len(differences):,} differences between what callers were told and the ledger:",
+        *(f"  {line}" for line in differences[:20]),
+    ]
