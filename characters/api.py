@@ -25,6 +25,7 @@ CURSOR = OpenApiParameter("cursor", str, description="`next` of the page before.
 LIMIT = OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20})
 COUNT = OpenApiParameter("count", bool, description="`true` adds `total`.")
 ETAG = OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER, description="Answers 304 where it still holds.")
+ANYBODY: Any = [{}, {"bearer": []}, {"cookie": []}]  # signing in is not needed, and shows more
 FILTERS = [
     OpenApiParameter(
         "search", {"type": "string", "maxLength": limits.SEARCH}, description="Words of the name or the description."
@@ -100,7 +101,7 @@ class CharactersView(PubliclyRead):
         operation_id="characters_list",
         parameters=[*FILTERS, CURSOR, LIMIT, COUNT, ETAG],
         responses={200: shapes.CharacterPageShape, 304: None},
-        auth=[{}, {"bearer": []}, {"cookie": []}],
+        auth=ANYBODY,
     )
     def get(self, request: Request) -> HttpResponse:
         """Public characters, or one's own."""
@@ -108,7 +109,7 @@ class CharactersView(PubliclyRead):
         user_id = request.user.pk
         if listing.own_of:
             body = to_json(discovery.find(listing).data())
-            return shared_response(request, with_etag(with_likes(body, user_id)), public=False)
+            return shared_response(request, with_etag(with_likes(body, listing.own_of)), public=False)
         shared = shared_list(listing)
         if user_id is None:
             return shared_response(request, shared)
@@ -120,8 +121,8 @@ class CharactersView(PubliclyRead):
     def post(self, request: Request) -> Response:
         """A new character, private unless `visibility` says otherwise."""
         fields = self.valid(CharacterInput, request)
-        character = services.create_character(creator=request.user, fields=fields)
-        return Response(selectors.read_character(character.pk, request.user.pk), status=201)
+        character = services.create_character(creator=self.person, fields=fields)
+        return Response(selectors.read_character(character.pk, self.user_id), status=201)
 
 
 class CharacterView(PubliclyRead):
@@ -129,7 +130,7 @@ class CharacterView(PubliclyRead):
         operation_id="characters_retrieve",
         parameters=[ETAG],
         responses={200: shapes.CharacterShape, 304: None},
-        auth=[{}, {"bearer": []}, {"cookie": []}],
+        auth=ANYBODY,
     )
     def get(self, request: Request, character_id: uuid.UUID) -> HttpResponse:
         """A public or unlisted character, or one's own."""
@@ -144,8 +145,8 @@ class CharacterView(PubliclyRead):
     def patch(self, request: Request, character_id: uuid.UUID) -> Response:
         """Changes the fields given; its creator's."""
         changes = self.valid(CharacterChanges, request)
-        services.update_character(character_id=character_id, user=request.user, changes=changes)
-        return Response(selectors.read_character(character_id, request.user.pk))
+        services.update_character(character_id=character_id, user=self.person, changes=changes)
+        return Response(selectors.read_character(character_id, self.user_id))
 
     @extend_schema(operation_id="characters_delete", responses={204: None})
     def delete(self, request: Request, character_id: uuid.UUID) -> Response:
@@ -186,13 +187,13 @@ class LikeView(TroupeView):
     @extend_schema(operation_id="characters_like", request=None, responses={200: shapes.LikeShape})
     def post(self, request: Request, character_id: uuid.UUID) -> Response:
         """Likes it; a repeat changes nothing."""
-        state = services.like(character_id=character_id, user_id=request.user.pk)
+        state = services.like(character_id=character_id, user_id=self.user_id)
         return Response({"liked": state.liked, "likes_amount": state.likes_amount})
 
     @extend_schema(operation_id="characters_unlike", responses={200: shapes.LikeShape})
     def delete(self, request: Request, character_id: uuid.UUID) -> Response:
         """Takes the like back; a repeat changes nothing."""
-        state = services.unlike(character_id=character_id, user_id=request.user.pk)
+        state = services.unlike(character_id=character_id, user_id=self.user_id)
         return Response({"liked": state.liked, "likes_amount": state.likes_amount})
 
 
@@ -200,7 +201,7 @@ class LorebookView(PubliclyRead):
     @extend_schema(
         operation_id="characters_lorebook",
         responses={200: shapes.LorebookShape},
-        auth=[{}, {"bearer": []}, {"cookie": []}],
+        auth=ANYBODY,
     )
     def get(self, request: Request, character_id: uuid.UUID) -> Response:
         """The book of lore: its creator's, and everybody's where the character is downloadable."""
@@ -214,7 +215,7 @@ class LorebookView(PubliclyRead):
     def put(self, request: Request, character_id: uuid.UUID) -> Response:
         """Replaces the whole book; its creator's. Keys we don't know are kept."""
         document = self.valid(LorebookInput, request)
-        book = services.put_lorebook(character_id=character_id, user=request.user, document=document)
+        book = services.put_lorebook(character_id=character_id, user=self.person, document=document)
         return Response(book.document)
 
 
@@ -225,7 +226,7 @@ class ImagesView(TroupeView):
         operation_id="characters_images",
         parameters=[CURSOR, LIMIT, COUNT],
         responses={200: shapes.ImagePageShape},
-        auth=[{}, {"bearer": []}, {"cookie": []}],
+        auth=ANYBODY,
     )
     def get(self, request: Request, character_id: uuid.UUID) -> Response:
         """Its pictures."""
@@ -242,17 +243,17 @@ class MemoriesView(TroupeView):
     )
     def get(self, request: Request, character_id: uuid.UUID) -> Response:
         """What it remembers of the caller, newest first."""
-        own = Memory.objects.filter(user_id=request.user.pk, character_id=character_id)
+        own = Memory.objects.filter(user_id=self.user_id, character_id=character_id)
         page = page_by_id(own, request, selectors.memory_data)
         if not page.items:
-            selectors.get_character_for(character_id, request.user.pk)
+            selectors.get_character_for(character_id, self.user_id)
         return Response(page.data())
 
     @extend_schema(operation_id="characters_forget_all", responses={204: None})
     def delete(self, request: Request, character_id: uuid.UUID) -> Response:
         """It forgets everything about the caller."""
-        if not services.forget_all(character_id=character_id, user_id=request.user.pk):
-            selectors.get_character_for(character_id, request.user.pk)
+        if not services.forget_all(character_id=character_id, user_id=self.user_id):
+            selectors.get_character_for(character_id, self.user_id)
         return no_content()
 
 
@@ -260,5 +261,5 @@ class MemoryView(TroupeView):
     @extend_schema(operation_id="characters_forget", responses={204: None})
     def delete(self, request: Request, character_id: uuid.UUID, memory_id: uuid.UUID) -> Response:
         """It forgets one thing about the caller."""
-        services.forget(character_id=character_id, memory_id=memory_id, user_id=request.user.pk)
+        services.forget(character_id=character_id, memory_id=memory_id, user_id=self.user_id)
         return no_content()

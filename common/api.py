@@ -61,6 +61,11 @@ class TroupeView(APIView):
         """Of the signed-in caller."""
         return self.claims.user_id
 
+    @property
+    def person(self) -> Any:
+        """The signed-in caller: an `accounts.models.User`, loaded as far as the claims go."""
+        return self.request.user
+
     def windows(self, request: Request) -> Sequence[tuple[str, str]]:
         return ()
 
