@@ -3,7 +3,7 @@
 import re
 import uuid
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from drf_spectacular.types import OpenApiTypes
@@ -11,9 +11,10 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.settings import api_settings
 
+from accounts.authentication import TokenAuthentication, WebSessionAuthentication
 from accounts.selectors import paying_organization
+from accounts.tokens import Claims
 from billing import selectors, services
 from billing.amounts import LARGEST
 from billing.authentication import InternalCaller, InternalKeyAuthentication
@@ -167,10 +168,7 @@ class EntriesView(TroupeView):
 
 
 class SpendView(TroupeView):
-    authentication_classes: ClassVar[list[Any]] = [
-        InternalKeyAuthentication,
-        *api_settings.DEFAULT_AUTHENTICATION_CLASSES,
-    ]
+    authentication_classes = [InternalKeyAuthentication, TokenAuthentication, WebSessionAuthentication]
     idempotent = True
     needs_redis = True
 
@@ -202,7 +200,7 @@ def _named_organization(request: Request) -> uuid.UUID:
         organization_id = serializers.UUIDField().to_internal_value(text) if text else None
     except (ValidationError, serializers.ValidationError) as error:
         raise ValidationProblem(errors={"organization": ["Give an organisation's id."]}) from error
-    return paying_organization(request.auth, organization_id)
+    return paying_organization(_claims(request), organization_id)
 
 
 def _payer(request: Request, organization_id: uuid.UUID | None) -> uuid.UUID:
@@ -210,10 +208,16 @@ def _payer(request: Request, organization_id: uuid.UUID | None) -> uuid.UUID:
         if organization_id is None:
             raise ValidationProblem(errors={"organization": ["Say whose credits to spend."]})
         return organization_id
-    payer = paying_organization(request.auth, organization_id)
-    if payer != request.auth.organization_id:
+    claims = _claims(request)
+    payer = paying_organization(claims, organization_id)
+    if payer != claims.organization_id:
         raise Forbidden("Your own sign-in spends from your own wallet only.")
     return payer
+
+
+def _claims(request: Request) -> Claims:
+    assert isinstance(request.auth, Claims)
+    return request.auth
 
 
 def _ledger_key(request: Request) -> str | None:

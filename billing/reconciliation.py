@@ -179,7 +179,9 @@ def reconcile() -> Report:
             cursor.execute("SET LOCAL statement_timeout = 0")
         counts = fetch_one(COUNTS, [])
         assert counts
-        return Report(*counts, findings=[_find(check) for check in CHECKS])
+        wallets, entries, reservations, total, reserved = counts
+        findings = [_find(check) for check in CHECKS]
+    return Report(wallets, entries, reservations, total, reserved, findings)
 
 
 def _find(check: Check) -> Finding:
@@ -209,12 +211,14 @@ def as_data(report: Report) -> dict[str, Any]:
 def as_lines(report: Report) -> list[str]:
     """The report as lines for people."""
     counts = f"{report.wallets:,} wallets, {report.entries:,} entries, {report.reservations:,} reservations"
-    credits = f"{report.total.normalize():,f} credits to spend, {report.reserved.normalize():,f} reserved"
-    lines = [f"{counts}; {credits}.", ""]
+    money = f"{report.total.normalize():,f} credits to spend, {report.reserved.normalize():,f} reserved"
+    lines = [f"{counts}; {money}.", ""]
     for finding in report.findings:
         lines.append(f"  {'DIFFERS' if finding.differences else 'ok     '}  {finding.says}.")
-        for example in finding.examples:
-            lines.append(f"             {example['what']}: {example['expected']} expected, {example['found']} found")
+        lines += [
+            f"             {example['what']}: {example['expected']} expected, {example['found']} found"
+            for example in finding.examples
+        ]
         if finding.differences > len(finding.examples):
             lines.append(f"             … and {finding.differences - len(finding.examples):,} more")
     return [*lines, "", "The books agree." if report.ok else "The books DO NOT agree."]

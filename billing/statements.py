@@ -177,6 +177,7 @@ def run(sql: str, params: Mapping[str, Any]) -> tuple[Any, ...] | None:
     (`prepare_threshold` in the settings): planning one of these costs more than running it.
     """
     connection.ensure_connection()
-    with connection._prepare_cursor(ServerBindingCursor(connection.connection)) as cursor:  # noqa: SLF001
+    cursor = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
+    with connection._prepare_cursor(cursor) as cursor:  # type: ignore[attr-defined]  # noqa: SLF001
         cursor.execute(sql, params)
         return cursor.fetchone()

@@ -1,5 +1,6 @@
 """Do the workers' journals and the database tell the same story?"""
 
+import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -64,7 +65,7 @@ def _enter(books: Books, plan: dict[str, Any], line: dict[str, Any]) -> None:
         books.released.add(plan["reservation"])
 
 
-def compare(books: Books, run: str, organizations: list[str]) -> list[str]:
+def compare(books: Books, run: str, organizations: list[uuid.UUID]) -> list[str]:
     """Every difference between the journals and the database, as sentences; none is how it must be."""
     return [
         *(f"an operation failed: {error}" for error in books.errors),
@@ -108,9 +109,9 @@ def _compare_reservations(books: Books, run: str) -> list[str]:
     return differences
 
 
-def _compare_wallets(books: Books, organizations: list[str]) -> list[str]:
+def _compare_wallets(books: Books, organizations: list[uuid.UUID]) -> list[str]:
     """A wallet has what came in, less what was spent, less what its reservations keep."""
-    expected = {organization: Decimal(0) for organization in organizations}
+    expected = {str(organization): Decimal(0) for organization in organizations}
     for organization, amount in books.moved.values():
         expected[organization] += amount
     wallets = Wallet.objects.filter(organization__in=organizations)

@@ -16,7 +16,6 @@ from common.database import fetch_all
 
 LOOK_SECONDS = 0.02
 CUT_EVERY = 12  # movements of the wallets, so that trouble comes at the pace of the work, however slow the machine
-KILL_EVERY = 400
 
 PROGRESS = """
 SELECT coalesce(sum(last_number), 0)::int FROM billing_wallet WHERE organization_id = ANY(%s::uuid[])
@@ -28,7 +27,7 @@ BACKENDS = "SELECT pid, application_name FROM pg_stat_activity WHERE application
 class Conductor:
     orders: list[Order]
     seed: int
-    kill_every: int = KILL_EVERY
+    kill_every: int  # movements
     processes: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
     cut: int = 0
     killed: int = 0

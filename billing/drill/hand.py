@@ -1,6 +1,8 @@
 """One thread of a worker: goes on where its journal ends, and does not give up on an operation before it has ended."""
 
+import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,15 +18,16 @@ CONNECTION_CUT = {None, "57P01", "57P02", "57P03"}  # closed under us, or shut d
 
 def work(order: Order, thread: int) -> None:
     path = Path(order.folder) / f"{thread}.jsonl"
-    planner = Planner(order.run, thread, order.seed, order.organizations)
+    planner = Planner(order.run, thread, order.seed, [uuid.UUID(one) for one in order.organizations])
     done, pending = _recall(path, planner)
     journal = Journal(path)
     for number in range(done + 1, order.operations + 1):
-        plan, pending = pending, None
-        if plan is None:
-            plan, _ = until_answered(lambda number=number: planner.plan(number))  # type: ignore[misc]
+        if pending:
+            plan, pending = pending, None
+        else:
+            plan, _ = until_answered(partial(planner.plan, number))
             journal.write(number=number, plan=plan)
-        outcome, cuts = until_answered(lambda plan=plan: _perform(plan))  # type: ignore[misc]
+        outcome, cuts = until_answered(partial(_perform, plan))
         journal.write(number=number, cuts=cuts, **outcome)
         planner.remember(plan)
     connection.close()
@@ -36,8 +39,8 @@ def _recall(path: Path, planner: Planner) -> tuple[int, dict[str, Any] | None]:
     for line in read_journal(path):
         if "plan" in line:
             plan = line["plan"]
-        else:
-            planner.remember(plan or {})
+        elif plan:
+            planner.remember(plan)
             done, plan = line["number"], None
     return done, plan
 
@@ -48,19 +51,20 @@ def until_answered(action: Callable[[], Answer]) -> tuple[Answer, int]:
     while True:
         try:
             return action(), cuts
-        except (OperationalError, InterfaceError) as error:
-            if getattr(error.__cause__, "sqlstate", None) not in CONNECTION_CUT:
-                raise
+        except (OperationalError, InterfaceError):
             connection.close()
             cuts += 1
 
 
 def _perform(plan: dict[str, Any]) -> dict[str, Any]:
+    """How the operation ended. Only a cut connection is raised; whatever else goes wrong, the books must tell of it."""
     try:
         return perform(plan)
-    except (OperationalError, InterfaceError) as error:
-        if getattr(error.__cause__, "sqlstate", None) in CONNECTION_CUT:
+    except Exception as error:
+        if isinstance(error, (OperationalError, InterfaceError)) and _is_cut(error):
             raise
         return {"outcome": "error", "error": repr(error)}
-    except Exception as error:  # noqa: BLE001  # whatever it is, the books must tell of it
-        return {"outcome": "error", "error": repr(error)}
+
+
+def _is_cut(error: Exception) -> bool:
+    return getattr(error.__cause__, "sqlstate", None) in CONNECTION_CUT

@@ -24,7 +24,7 @@ class UndoneError(Exception):
 class Planner:
     """Plans the operations of one thread. `run` is a prefix of every key that no other drill has."""
 
-    def __init__(self, run: str, thread: int, seed: int, organizations: list[str]) -> None:
+    def __init__(self, run: str, thread: int, seed: int, organizations: list[uuid.UUID]) -> None:
         self.run, self.thread, self.seed, self.organizations = run, thread, seed, organizations
         self.spent: list[dict[str, Any]] = []
 
@@ -37,7 +37,7 @@ class Planner:
         plan: dict[str, Any] = {
             "kind": "spend" if kind == "repeat" else kind,
             "key": f"{self.run}:{self.thread}:{number}",
-            "organization": rng.choice(self.organizations),
+            "organization": str(rng.choice(self.organizations)),
             "amount": str(Decimal(rng.randint(1, 10 ** rng.randint(1, 9))).scaleb(-7)),
         }
         if kind == "grant":

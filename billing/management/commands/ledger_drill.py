@@ -1,6 +1,7 @@
 import sys
 import tempfile
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,9 @@ class Command(BaseCommand):
         run = f"drill-{new_id().hex[-10:]}"
         organizations = [_open_purse(f"Ledger {run}") for _ in range(WALLETS)]
         with tempfile.TemporaryDirectory(prefix="ledger-drill-") as folder:
-            conductor = Conductor(_orders(run, seed, folder, operations, connections, organizations), seed)
+            conductor = Conductor(
+                _orders(run, seed, folder, operations, connections, organizations), seed, min(400, operations // 8)
+            )
             self.stdout.write(
                 f"{operations:,} operations over {connections} connections in {len(conductor.orders)} processes on "
                 f"{WALLETS} wallets, seed {seed}."
@@ -69,15 +72,15 @@ class Command(BaseCommand):
             self.stdout.write(f"  {count:6,}  {kind} {outcome}")
 
 
-def _open_purse(name: str) -> str:
+def _open_purse(name: str) -> uuid.UUID:
     organization = Organization.objects.create(name=name)
     services.open_wallet(organization.pk)
     services.grant_free_messages(organization_id=organization.pk, count=FREE_MESSAGES)
-    return str(organization.pk)
+    return organization.pk
 
 
 def _orders(
-    run: str, seed: int, folder: str, operations: int, connections: int, organizations: list[str]
+    run: str, seed: int, folder: str, operations: int, connections: int, organizations: list[uuid.UUID]
 ) -> list[Order]:
     """Every worker's threads; what does not divide evenly is done in addition."""
     threads = list(range(1, connections + 1))
@@ -90,7 +93,7 @@ def _orders(
             folder=folder,
             threads=threads[first : first + THREADS_A_PROCESS],
             operations=-(-operations // connections),
-            organizations=organizations,
+            organizations=[str(organization) for organization in organizations],
         )
         for first in range(0, connections, THREADS_A_PROCESS)
     ]
