@@ -64,7 +64,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "config.csp.PolicyMiddleware",
     "common.middleware.BrowserMiddleware",
 ]
 
@@ -218,6 +218,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},  # nothing is asked of another site
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api",
     "COMPONENT_SPLIT_REQUEST": True,
@@ -351,7 +352,12 @@ UNFOLD = {
     "SITE_HEADER": "Troupe",
     "SITE_SUBHEADER": "Operators' console",
     "SITE_URL": "/",
+    "SITE_ICON": "config.console.icon",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.console.icon"}],
     "LOGIN": {"form": "accounts.forms.StaffSignInForm"},
+    "STYLES": ["config.console.styles"],
+    "SIDEBAR": {"navigation": "config.console.navigation"},
+    "DASHBOARD_CALLBACK": "config.console.overview",
 }
 
 # --- logs and errors ----------------------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 """Every address of the site, gathered from the apps."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 import accounts.urls
 import billing.urls
@@ -20,9 +22,11 @@ handler500 = "config.errors.server_error"
 urlpatterns = [
     *(path("api/", include(app.urls.api_urlpatterns)) for app in APPS),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path(
+        "api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api_docs.html"), name="docs"
+    ),
     path("", include(health.urlpatterns)),
-    path("admin/django-rq/", include("django_rq.urls")),
     path("admin/", admin.site.urls),
+    path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}img/favicon.svg")),
     *(path("", include(app.urls.page_urlpatterns)) for app in APPS),
 ]

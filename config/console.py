@@ -1,0 +1,87 @@
+"""What stands in the sidebar of the operators' console, and in which order."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+
+# title: {model: icon}. A model that nobody named here comes last, under "More".
+GROUPS: dict[str, dict[str, str]] = {
+    "People": {
+        "accounts.User": "person",
+        "accounts.Organization": "corporate_fare",
+        "accounts.Membership": "badge",
+        "accounts.AuthSession": "key",
+    },
+    "Characters": {
+        "characters.Character": "theater_comedy",
+        "characters.Lorebook": "menu_book",
+        "characters.Like": "favorite",
+        "characters.Persona": "face",
+        "characters.Memory": "psychology",
+    },
+    "Conversations": {
+        "chat.Conversation": "forum",
+        "chat.Message": "chat_bubble",
+        "chat.Variant": "alt_route",
+        "chat.Member": "group",
+        "chat.MessageTrace": "edit_note",
+    },
+    "Money": {
+        "billing.Wallet": "account_balance_wallet",
+        "billing.Entry": "receipt_long",
+        "billing.Reservation": "hourglass_top",
+    },
+    "Machinery": {
+        "django_rq.Dashboard": "dynamic_feed",
+        "generation.AIModel": "smart_toy",
+        "common.AuditEntry": "policy",
+        "characters.DailyActivity": "monitoring",
+        "characters.CounterDelta": "exposure",
+        "characters.ScoreGeneration": "leaderboard",
+    },
+}
+TITLES = {"django_rq.Dashboard": "Queues", "accounts.AuthSession": "Sign-ins", "chat.Variant": "Replies"}
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The sidebar: the models this person may look at, by what they are about rather than by app."""
+    left = {model["model"]._meta.label: model for app in admin.site.get_app_list(request) for model in app["models"]}
+    groups = []
+    for title, icons in GROUPS.items():
+        items = [_item(left.pop(label), icon) for label, icon in icons.items() if label in left]
+        groups.append({"title": title, "separator": True, "items": items})
+    groups.append({"title": "More", "separator": True, "items": [_item(model, "circle") for model in left.values()]})
+    start = {"items": [{"title": "Overview", "icon": "home", "link": reverse("admin:index")}]}
+    return [start, *(group for group in groups if group["items"])]
+
+
+def _item(model: dict[str, Any], icon: str) -> dict[str, Any]:
+    name = str(model["name"])
+    title = TITLES.get(model["model"]._meta.label, name[:1].upper() + name[1:])
+    return {"title": title, "icon": icon, "link": model["admin_url"]}
+
+
+def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """The console's first page shows the same groups as the sidebar."""
+    by_url = {model["admin_url"]: model for app in context["app_list"] for model in app["models"]}
+    context["app_list"] = [
+        {
+            "name": group["title"],
+            "app_label": group["title"].lower(),
+            "app_url": "",
+            "models": [by_url[item["link"]] | {"name": item["title"]} for item in group["items"]],
+        }
+        for group in navigation(request)[1:]
+    ]
+    return context
+
+
+def icon(request: HttpRequest) -> str:
+    return static("img/favicon.svg")
+
+
+def styles(request: HttpRequest) -> str:
+    return static("css/console.css")
