@@ -214,7 +214,8 @@ def answer_problem(request: HttpRequest, problem: Problem) -> HttpResponse:
     if wants_json(request):
         return problem_response(problem)
     context = {"request_id": current_request_id(), "retry_after": problem.extra.get("retry_after")}
-    response = render(request, [f"{problem.status}.html", "500.html"], context, status=problem.status)
+    # without the request: what its context processors read may be just what broke
+    response = render(None, [f"{problem.status}.html", "500.html"], context, status=problem.status)
     for name, value in problem.headers.items():
         response.headers[name] = value
     return response

@@ -28,7 +28,9 @@ def configure(options: dict[str, Any]) -> None:
     """Django's LOGGING_CONFIG hook. `options`: level, file (or ""), pretty."""
     final: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if options["pretty"]:
-        final.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+        # a plain traceback: the rich one prints what the variables hold, and that may be somebody's words
+        plain = structlog.dev.plain_traceback
+        final.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain))
     else:
         final += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     handlers: dict[str, Any] = {"stream": {"class": "logging.StreamHandler", "formatter": "structured"}}

@@ -29,4 +29,4 @@ def csrf_failure(request: HttpRequest, reason: str = "", **_: Any) -> HttpRespon
     problem = Forbidden("The form was open too long or came from elsewhere. Reload the page and try again.")
     if wants_json(request):
         return problem_response(problem)
-    return render(request, "csrf_failure.html", {"request_id": current_request_id()}, status=403)
+    return render(None, "csrf_failure.html", {"request_id": current_request_id()}, status=403)
