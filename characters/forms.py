@@ -21,7 +21,8 @@ class LongText(forms.CharField):
         self.widget = forms.Textarea({"rows": rows, "maxlength": max_length})
 
     def to_python(self, value: Any) -> str:
-        return super().to_python(value).replace("\r\n", "\n").replace("\r", "\n")
+        text = super().to_python(value) or ""
+        return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 class CharacterForm(ProblemForm):
@@ -29,7 +30,7 @@ class CharacterForm(ProblemForm):
 
     name = forms.CharField(max_length=limits.NAME)
     tagline = forms.CharField(max_length=limits.TAGLINE, required=False, help_text="One line for the bill.")
-    age = forms.IntegerField(min_value=limits.YOUNGEST, max_value=limits.OLDEST, help_text="18 or older.")
+    age = forms.IntegerField(min_value=limits.YOUNGEST, max_value=limits.OLDEST, label="Age (18 or older)")
     gender = forms.ChoiceField(choices=[("", "Choose"), *Gender.choices])
     category = forms.ChoiceField(choices=Category.choices, initial=Category.OTHER)
     tags = forms.CharField(

@@ -17,7 +17,7 @@ from common.errors import NotFound
 from common.pagination import encode_cursor
 from common.ratelimits import Gate
 from common.rendering import to_json
-from common.stage_text import stage_html
+from common.stage_text import stage_html, stage_plain
 
 LISTED = 30
 FIRST_MESSAGES = 50
@@ -40,7 +40,7 @@ def chats(request: HttpRequest) -> HttpResponse:
 
 def _row(conversation: dict[str, Any]) -> dict[str, Any]:
     return conversation | {
-        "last_text": conversation["preview"],
+        "last_text": stage_plain(conversation["preview"]),
         "last_mine": conversation["preview_author"] == "user",
         "replying": conversation["replying"],
         "updated_at": conversation["last_message_at"],

@@ -18,6 +18,11 @@ def stage_html(text: str) -> SafeString:
     return mark_safe("".join(f"<p>{_styled(part)}</p>" for part in paragraphs if part))  # noqa: S308 - escaped below
 
 
+def stage_plain(text: str) -> str:
+    """The words alone, for a line in a list."""
+    return STYLED.sub(lambda match: match[1] or match[2], text)
+
+
 def _styled(paragraph: str) -> str:
     pieces, rest = [], 0
     for match in STYLED.finditer(paragraph):

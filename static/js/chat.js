@@ -143,9 +143,9 @@ function changed() {
 
 let readTo = 0;
 
-/** Tells the server how far one has read, where it is on the screen. */
+/** Tells the server how far one has read, where it is on the screen. The end of a reply has a number of its own. */
 function markRead() {
-  const seq = state.last?.seq ?? 0;
+  const seq = state.latest;
   if (seq <= readTo || document.hidden || !scroller.pinned || socket.state !== "open") return;
   readTo = seq;
   socket.command("chat.read", { conversation: stage.conversation, seq }).catch(() => {

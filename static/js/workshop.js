@@ -1,4 +1,7 @@
-// The character form: says about how long the system prompt is while one writes. The server counts exactly when it saves.
+// The character form: begins at the first field that is wrong, and says about how long the system prompt is while one
+// writes. The server counts exactly when it saves.
+
+document.querySelector("[data-workshop] [aria-invalid='true']")?.focus();
 
 const box = document.querySelector("[data-tokens]");
 
