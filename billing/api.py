@@ -21,7 +21,9 @@ from billing.authentication import InternalCaller, InternalKeyAuthentication
 from billing.models import Kind
 from common.api import InputSerializer, TroupeView
 from common.errors import Forbidden, ValidationProblem
+from common.fields import Text
 from common.pagination import read_limit, wants_total
+from common.rendering import credits_string
 
 ORGANIZATION = OpenApiParameter("organization", OpenApiTypes.UUID, description="by default the personal one")
 PAGE = [
@@ -32,7 +34,15 @@ PAGE = [
 DECIMAL = re.compile(r"\d{1,13}(\.\d{1,7})?", re.ASCII)
 
 
-class CreditsField(serializers.Field):
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "pattern": r"^\d{1,13}(\.\d{1,7})?$"},
+            {"type": "number", "exclusiveMinimum": 0, "maximum": int(LARGEST), "multipleOf": 1e-7},
+        ]
+    }
+)
+class AmountField(serializers.Field):
     """Credits above zero: a decimal string, or a JSON number."""
 
     def to_internal_value(self, data: Any) -> Decimal:
@@ -46,24 +56,12 @@ class CreditsField(serializers.Field):
         return amount
 
     def to_representation(self, value: Decimal) -> str:
-        raise NotImplementedError("only for input")
-
-
-@extend_schema_field(
-    {
-        "oneOf": [
-            {"type": "string", "pattern": r"^\d{1,13}(\.\d{1,7})?$"},
-            {"type": "number", "exclusiveMinimum": 0, "maximum": int(LARGEST), "multipleOf": 1e-7},
-        ]
-    }
-)
-class AmountField(CreditsField):
-    """With its shape in the OpenAPI schema."""
+        return credits_string(value)
 
 
 class ReferenceObject(InputSerializer):
-    type = serializers.CharField(max_length=80)
-    id = serializers.CharField(max_length=200)
+    type = Text(max_length=80)
+    id = Text(max_length=200)
 
 
 @extend_schema_field(
@@ -91,13 +89,13 @@ class ReferenceField(serializers.Field):
         reference.is_valid(raise_exception=True)
         return dict(reference.validated_data)
 
-    def to_representation(self, value: Any) -> Any:
-        raise NotImplementedError("only for input")
+    def to_representation(self, value: dict[str, str]) -> dict[str, str]:
+        return value
 
 
 class SpendInput(InputSerializer):
     amount = AmountField()
-    feature = serializers.CharField(max_length=80)
+    feature = Text(max_length=80)
     reference = ReferenceField(required=False, allow_null=True, default=None)
     organization = serializers.UUIDField(
         required=False, allow_null=True, default=None, help_text="A must with the internal key."
