@@ -115,9 +115,7 @@ class CharactersView(PubliclyRead):
             return shared_response(request, shared)
         return shared_response(request, with_etag(with_likes(shared.body, user_id)), public=False)
 
-    @extend_schema(
-        operation_id="characters_create", request=CharacterInput, responses={201: shapes.CharacterShape}
-    )
+    @extend_schema(operation_id="characters_create", request=CharacterInput, responses={201: shapes.CharacterShape})
     def post(self, request: Request) -> Response:
         """A new character, private unless `visibility` says otherwise."""
         fields = self.valid(CharacterInput, request)
@@ -139,9 +137,7 @@ class CharacterView(PubliclyRead):
             return shared_response(request, shared_single(character_id)[0])
         return shared_response(request, own_view(character_id, user_id), public=False)
 
-    @extend_schema(
-        operation_id="characters_update", request=CharacterChanges, responses={200: shapes.CharacterShape}
-    )
+    @extend_schema(operation_id="characters_update", request=CharacterChanges, responses={200: shapes.CharacterShape})
     def patch(self, request: Request, character_id: uuid.UUID) -> Response:
         """Changes the fields given; its creator's."""
         changes = self.valid(CharacterChanges, request)
@@ -151,7 +147,7 @@ class CharacterView(PubliclyRead):
     @extend_schema(operation_id="characters_delete", responses={204: None})
     def delete(self, request: Request, character_id: uuid.UUID) -> Response:
         """Deletes it; its creator's. Conversations that people had with it stay theirs."""
-        services.delete_character(character_id=character_id, user=request.user)
+        services.delete_character(character_id=character_id, user=self.person)
         return no_content()
 
 
