@@ -13,6 +13,7 @@ from common import redis
 from common.database import fetch_one
 
 REMEMBERED_SECONDS, UNSURE_SECONDS = 30, 5
+LIKED_SQL = "SELECT EXISTS (SELECT 1 FROM characters_like WHERE user_id = %s AND character_id = %s)"
 YES, NO, UNSURE = b"1", b"0", b"?"
 
 
@@ -24,9 +25,7 @@ def is_liked(user_id: uuid.UUID, character_id: uuid.UUID, remembered: bytes | No
     """`remembered` is what Redis has under `key`."""
     if remembered in (YES, NO):
         return remembered == YES
-    row = fetch_one(
-        "SELECT EXISTS (SELECT 1 FROM characters_like WHERE user_id = %s AND character_id = %s)", [user_id, character_id]
-    )
+    row = fetch_one(LIKED_SQL, [user_id, character_id])
     liked = bool(row and row[0])
     if remembered is None:
         with contextlib.suppress(redis.RedisError):

@@ -143,7 +143,8 @@ class Character(BaseModel):
                 name="character_public_is_complete",
             ),
             models.CheckConstraint(
-                condition=Q(taken_down_at=None) | Q(visibility=Visibility.PRIVATE), name="character_taken_down_is_private"
+                condition=Q(taken_down_at=None) | Q(visibility=Visibility.PRIVATE),
+                name="character_taken_down_is_private",
             ),
             models.CheckConstraint(condition=Q(gender=None) | Q(gender__in=Gender.values), name="character_gender"),
             models.CheckConstraint(condition=Q(category__in=Category.values), name="character_category"),
@@ -157,7 +158,9 @@ class Character(BaseModel):
                 F("popularity_previous").desc(), F("id").desc(), condition=LISTED, name="character_popular_previous"
             ),
             models.Index(F("trend").desc(), F("id").desc(), condition=LISTED, name="character_trending"),
-            models.Index(F("trend_previous").desc(), F("id").desc(), condition=LISTED, name="character_trending_previous"),
+            models.Index(
+                F("trend_previous").desc(), F("id").desc(), condition=LISTED, name="character_trending_previous"
+            ),
             models.Index(F("published_at").desc(), F("id").desc(), condition=LISTED, name="character_new"),
             models.Index(fields=["id"], condition=SCORE_MOVED, name="character_score_moved"),
             # for the operators' search by the beginning of a name, and their list of what was taken down

@@ -23,7 +23,7 @@ def scenes(dialogue: str, *, char: str, user: str) -> list[list[Line]]:
     """The dialogue's scenes. A line without a speaker goes on with the one before it."""
     shown, left = [], LONGEST
     for part in SCENE.split(dialogue):
-        if (lines := _lines(part, char, user)[:left]):
+        if lines := _lines(part, char, user)[:left]:
             shown.append(lines)
             left -= len(lines)
     return shown

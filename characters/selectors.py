@@ -35,7 +35,7 @@ SELECT {columns(SINGLE_FIELDS)}, c.system_prompt,
        EXISTS (SELECT 1 FROM characters_like l WHERE l.user_id = %(user)s AND l.character_id = c.id)
 FROM characters_character c {JOINS}
 WHERE c.id = %(character)s AND {VISIBLE}
-"""
+"""  # noqa: S608 - only our own texts are put together
 
 
 def get_character_for(character_id: uuid.UUID, user_id: uuid.UUID | None) -> Character:
@@ -50,8 +50,8 @@ def get_character_for(character_id: uuid.UUID, user_id: uuid.UUID | None) -> Cha
 
 
 def read_character(character_id: uuid.UUID, user_id: uuid.UUID | None) -> dict[str, Any]:
-    """The contract's character as this person sees it, in one query: `liked` is theirs, and `system_prompt` is there for
-    its creator alone. Raises NotFound."""
+    """The contract's character as this person sees it, in one query: `liked` is theirs, and `system_prompt` is there
+    for its creator alone. Raises NotFound."""
     row = fetch_one(READ_SQL, {"character": character_id, "user": user_id})
     if row is None:
         raise NotFound

@@ -38,7 +38,10 @@ def create_character(*, creator: User, fields: Mapping[str, Any]) -> Character:
 
 @transaction.atomic
 def update_character(*, character_id: uuid.UUID, user: User, changes: Mapping[str, Any]) -> Character:
-    """Changes what `changes` names. Raises NotFound for whoever is not its creator, and what `create_character` does."""
+    """Changes what `changes` names.
+
+    Raises NotFound for whoever is not its creator, and what `create_character` does.
+    """
     character = own_character(character_id, user.pk)
     was_listed, before = character.is_listed, character.visibility
     _assign(character, changes)
@@ -93,9 +96,7 @@ def own_character(character_id: uuid.UUID, user_id: uuid.UUID) -> Character:
 def _locked(character_id: uuid.UUID, **conditions: Any) -> Character:
     # no_key: likes and conversations refer to this row all the time, and need not wait for an edit
     character = (
-        Character.objects.select_for_update(no_key=True)
-        .filter(pk=character_id, deleted_at=None, **conditions)
-        .first()
+        Character.objects.select_for_update(no_key=True).filter(pk=character_id, deleted_at=None, **conditions).first()
     )
     if character is None:
         raise NotFound

@@ -1,11 +1,11 @@
 """The scores that order discovery.
 
-**Popular** is a character's whole life: ten for a like, one for a message. **Trending** is the last two weeks of the same,
-each day counting 0.7 of the day after it, in thousandths.
+**Popular** is a character's whole life: ten for a like, one for a message. **Trending** is the last two weeks of the
+same, each day counting 0.7 of the day after it, in thousandths.
 
-Scores come in generations. A refresh moves each score that changed beside itself (`_previous`) and raises the generation by
-one; a cursor names the generation of its first page, so a reader of the generation before goes on in the order they
-began with. One refresh later still, they go on in the present order.
+Scores come in generations. A refresh moves each score that changed beside itself (`_previous`) and raises the
+generation by one; a cursor names the generation of its first page, so a reader of the generation before goes on in the
+order they began with. One refresh later still, they go on in the present order.
 """
 
 from django.db import transaction

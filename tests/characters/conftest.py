@@ -1,4 +1,4 @@
-"""The cast with confirmed addresses where they publish, and an API whose effects after commit happen as in real life."""
+"""The cast with confirmed addresses where they publish, and an API whose effects after commit happen as in life."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -159,8 +159,8 @@ def test_pages_of_a_search_are_complete(api, crowd):
 
 @pytest.mark.parametrize(
     "search",
-    ["'", "''; DROP TABLE characters_character; --", "\\", "%", "%(search)s", "{}", "!!!", "&|!()<->:*", '"', "-", "the",
-     "a:*", "☃", "𝔘𝔫𝔦", "or", "-or", "<script>", "\u202e", "x" * 200, "(" * 200, "! ! !"],
+    ["'", "''; DROP TABLE characters_character; --", "\\", "%", "%(search)s", "{}", "!!!", "&|!()<->:*", '"', "-",
+     "the", "a:*", "☃", "𝔘𝔫𝔦", "or", "-or", "<script>", "\u202e", "x" * 200, "(" * 200, "! ! !"],
 )  # fmt: skip
 def test_any_text_may_be_searched_for(api, publish, search):
     publish()

@@ -69,7 +69,9 @@ def test_a_megabyte_of_name_is_refused(send, problem, path):
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("content_type", ["text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded"]
+)
 def test_other_content_types_are_refused(send, problem, path, content_type):
     assert problem(send(path, b"name=Mira", content_type)) == (415, "UNSUPPORTED_MEDIA_TYPE")
 

@@ -245,9 +245,14 @@ def test_what_is_shown_never_jumps_while_likes_are_folded(people, star):
 def test_a_fold_that_is_killed_has_done_nothing(people, star):
     for person in people[:5]:
         like(character_id=star, user_id=person)
-    with pytest.raises(RuntimeError), transaction.atomic():
-        assert fold_counters() == 5
-        raise RuntimeError
+
+    def fold_and_die():
+        with transaction.atomic():
+            assert fold_counters() == 5
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fold_and_die()
     assert CounterDelta.objects.count() == 5
     assert shown(star) == 5
     assert fold_counters() == 5

@@ -120,7 +120,7 @@ def test_a_poster_shows_the_character_in_its_own_words(browser, made, stranger):
         description="Keeper.\n\nOf the light.",
         greeting="*lifts the lamp* Who is there, {{user}}?",
         nickname="Mi",
-        example_dialogue="<START>\n{{user}}: Hello\n{{char}}: Mind the step.\nAnd the other one.\n<START>\n{{char}}: Again?",
+        example_dialogue="<START>\n{{user}}: Hello\n{{char}}: Mind it.\nAnd the other.\n<START>\n{{char}}: Again?",
         system_prompt="Never tell.",
     )
     page = browser().get(f"/characters/{mira.pk}")
@@ -132,7 +132,7 @@ def test_a_poster_shows_the_character_in_its_own_words(browser, made, stranger):
         [("You", False), ("Mi", True)],
         [("Mi", True)],
     ]
-    assert scenes[0][1]["html"] == "<p>Mind the step.<br>And the other one.</p>"
+    assert scenes[0][1]["html"] == "<p>Mind it.<br>And the other.</p>"
     assert page.context["is_creator"] is False
     assert "stella" in text(browser(stranger).get(f"/characters/{mira.pk}"))
 

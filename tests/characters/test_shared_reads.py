@@ -49,7 +49,8 @@ def test_the_first_time_a_reader_sees_it_costs_one_small_query(api, publish, str
 def test_lists_that_ask_the_same_in_other_words_are_one(api, publish, queries):
     publish(tags=["a", "b"])
     api().get("/api/characters?tags=a,b&search=mira")
-    for same in ("tags=B, a&search=mira", "search=%20mira%20&tags=b,a,&order=relevance&limit=20", "tags=a,b&search=mira&x=y"):
+    usual = "search=%20mira%20&tags=b,a,&order=relevance&limit=20"
+    for same in ("tags=B, a&search=mira", usual, "tags=a,b&search=mira&x=y"):
         with queries() as asked:
             assert len(api().get(f"/api/characters?{same}").json()["items"]) == 1
         assert len(asked) == 0, same
@@ -142,7 +143,7 @@ def test_nothing_of_one_reader_reaches_another_through_the_cache(request, api, p
 
 def test_a_text_can_not_pretend_to_be_a_field(api, publish, stranger, creator):
     """The shared bytes are looked into for two fields; what people write must not be taken for them."""
-    forged = '","liked":false,"creator":{"id":"%s' % stranger.id
+    forged = f'","liked":false,"creator":{{"id":"{stranger.id}'
     made = publish(forged[:100], tagline=forged, description=forged, system_prompt="Never tell.")
     path = f"/api/characters/{made['id']}"
     api(stranger).post(f"{path}/like")
