@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS
+
 from characters import limits
 from characters.models import Category, Gender
 from characters.rows import CREATOR_IS_HERE, JOINS, LISTED_FIELDS, as_data, columns
 from characters.tags import clean_tags
-from common.database import fetch_all, fetch_one
+from common.database import fetch_all, fetch_one, replica
 from common.errors import ValidationProblem
 from common.pagination import DEFAULT_LIMIT, Page, bad_cursor, decode_cursor, encode_cursor
 from common.rendering import to_json
@@ -101,8 +103,9 @@ def find(listing: Listing) -> Page:
     conditions, params = _conditions(listing)
     place = _Place.of(listing, order)
     params |= {"limit": listing.limit + 1, "generation": place.generation, "position": place.position, "id": place.id}
-    rows = fetch_all(_page_sql(order, conditions, place), params)
-    total = _count(conditions, params) if listing.total else None
+    using = DEFAULT_DB_ALIAS if listing.own_of else replica()
+    rows = fetch_all(_page_sql(order, conditions, place), params, using)
+    total = _count(conditions, params, using) if listing.total else None
     more = len(rows) > listing.limit
     rows = rows[: listing.limit]
     next_cursor = encode_cursor([listing.order, *_end_of(rows[-1])]) if more else None
@@ -177,10 +180,11 @@ def _conditions(listing: Listing) -> tuple[str, dict[str, Any]]:
     return " AND ".join(conditions), params
 
 
-def _count(conditions: str, params: dict[str, Any]) -> int:
+def _count(conditions: str, params: dict[str, Any], using: str) -> int:
     row = fetch_one(
         f"SELECT count(*) FROM characters_character c JOIN accounts_user u ON u.id = c.creator_id WHERE {conditions}",  # noqa: S608
         params,
+        using,
     )
     return row[0] if row else 0
 

@@ -44,6 +44,8 @@ class Choice(serializers.ChoiceField):
 
 
 class CharacterInput(InputSerializer):
+    """A new character."""
+
     name = Text(limits.NAME, required=True, allow_blank=False)
     tagline = Text(limits.TAGLINE)
     description = Text(limits.DESCRIPTION)
@@ -85,11 +87,15 @@ class LorebookInput(LorebookShape):
 
 
 class PersonaInput(InputSerializer):
+    """A new persona. A default takes the place of the one before."""
+
     name = Text(limits.PERSONA_NAME, required=True, allow_blank=False)
     description = Text(limits.PERSONA_DESCRIPTION)
     is_default = Flag(required=False)
 
 
 class PersonaChanges(PersonaInput):
+    """The same fields, each of them optional."""
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"partial": True} | options)

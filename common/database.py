@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
@@ -43,15 +43,22 @@ def _time_query(execute: Callable, sql: str, params: Any, many: bool, context: d
             write("slow query" if slow else "query", seconds=round(seconds, 3), sql=sql[:500], alias=alias)
 
 
-def fetch_one(sql: str, params: Sequence[Any] | dict[str, Any]) -> tuple[Any, ...] | None:
+def replica() -> str:
+    """Where lists for everybody are read: the replica, if there is one. It may be some moments behind."""
+    return "replica" if "replica" in connections.databases else DEFAULT_DB_ALIAS
+
+
+def fetch_one(
+    sql: str, params: Sequence[Any] | dict[str, Any], using: str = DEFAULT_DB_ALIAS
+) -> tuple[Any, ...] | None:
     """Runs one statement and gives its first row, or None."""
-    with connection.cursor() as cursor:
+    with connections[using].cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.fetchone()
 
 
-def fetch_all(sql: str, params: Sequence[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
+def fetch_all(sql: str, params: Sequence[Any] | dict[str, Any], using: str = DEFAULT_DB_ALIAS) -> list[tuple[Any, ...]]:
     """Runs one statement and gives all its rows."""
-    with connection.cursor() as cursor:
+    with connections[using].cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.fetchall()

@@ -5,8 +5,10 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.db import connections
 from django.utils import timezone
 
+from characters import discovery
 from characters.models import Character, DailyActivity, ScoreGeneration
 from characters.services import fold_counters, refresh_scores
 from common.models import new_id
@@ -386,3 +388,19 @@ def test_a_list_costs_the_same_queries_however_long(api, stranger, crowd, querie
     with queries() as own:
         api(stranger).get("/api/characters?limit=100&mine=true")
     assert [len(asked) for asked in (anonymous, signed_in, counted, own)] == [1, 1, 2, 2]
+
+
+def test_public_lists_are_read_from_the_replica_where_there_is_one(api, creator, publish, monkeypatch):
+    publish()
+    asked = []
+
+    def note(fetch):
+        return lambda sql, params, using: (asked.append(using), fetch(sql, params))[1]
+
+    monkeypatch.setitem(connections.databases, "replica", connections.databases["default"])
+    monkeypatch.setattr("characters.discovery.fetch_all", note(discovery.fetch_all))
+    monkeypatch.setattr("characters.discovery.fetch_one", note(discovery.fetch_one))
+    assert api().get("/api/characters?count=true").json()["total"] == 1
+    assert asked == ["replica", "replica"]
+    assert len(api(creator).get("/api/characters?mine=true").json()["items"]) == 1
+    assert asked[2:] == ["default"], "one's own must not be behind"
