@@ -7,7 +7,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from stack.services import Services
-from tests.chat.test_live import TEXT, is_end_of, text_from, topic_of
+from tests.chat.watching import TEXT, is_end_of, text_from, topic_of
 from tests.live import LiveSite, Wire
 from tests.standins.openai_server import OpenAIServer
 

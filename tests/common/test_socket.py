@@ -13,8 +13,9 @@ from tests.live import LiveSite, Wire
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
 
-@pytest.fixture
-def site() -> Iterator[LiveSite]:
+@pytest.fixture(scope="module")
+def site(django_db_setup: None) -> Iterator[LiveSite]:
+    """One server for all of these tests: to start it takes longer than most of them."""
     with LiveSite(responders=0) as site:
         yield site
 

@@ -89,6 +89,10 @@ class OpenAIServer:
         """Queues how the next unscripted completion goes: any field of `Script`, over `default`."""
         self._scripts.append(replace(self.default, **how))
 
+    def forget_scripts(self) -> None:
+        """Drops what is queued, so that one test's leftovers are not the next one's replies."""
+        self._scripts.clear()
+
     @property
     def completions(self) -> list[Request]:
         return [request for request in self.requests if request.path.endswith("/chat/completions")]
