@@ -59,7 +59,7 @@ class AmountField(serializers.Field):
         return credits_string(value)
 
 
-class ReferenceObject(InputSerializer):
+class ReferenceObject(serializers.Serializer):
     type = Text(max_length=80)
     id = Text(max_length=200)
 
@@ -85,6 +85,8 @@ class ReferenceField(serializers.Field):
     """What is paid for: `{type, id}`, or one's own name for it."""
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
+        if isinstance(data, dict) and (unknown := data.keys() - {"type", "id"}):
+            raise serializers.ValidationError({name: ["This field is not known."] for name in unknown})
         reference = ReferenceObject(data={"type": "external", "id": data} if isinstance(data, str) else data)
         reference.is_valid(raise_exception=True)
         return dict(reference.validated_data)
