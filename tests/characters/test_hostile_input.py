@@ -78,13 +78,14 @@ def test_other_content_types_are_refused(send, problem, path, content_type):
 
 WRONG = [None, 7, 1.5, True, "a\x00b", [], {}, [None], [[]], {"a": 1}, "x" * 30_000, [7], -1]
 RIGHT = [("tags", []), ("alternate_greetings", []), ("downloadable", True)]
-PAIRS = [(field, value) for field in FIELDS for value in WRONG if (field, value) not in RIGHT]
 
 
-@pytest.mark.parametrize(("field", "value"), PAIRS)
-def test_every_field_refuses_what_it_is_not(send, problem, field, value):
-    body = json.dumps(LEAST | {field: value}).encode()
-    assert problem(send("/api/characters", body)) == (400, "VALIDATION_ERROR")
+@pytest.mark.parametrize("field", FIELDS)
+def test_every_field_refuses_what_it_is_not(send, problem, field):
+    for value in WRONG:
+        if (field, value) not in RIGHT:
+            body = json.dumps(LEAST | {field: value}).encode()
+            assert problem(send("/api/characters", body)) == (400, "VALIDATION_ERROR"), value
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\x01b"])
