@@ -1,15 +1,23 @@
 """What every test may use: a clean Redis, the cast, and clients that speak the real protocols."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
 import pytest
 from django.apps import apps
+from django.test import override_settings
 
 from tests.people import PASSWORD, Person
 
 pytest_plugins = ["tests.stage"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_hashes() -> Iterator[None]:
+    with override_settings(PASSWORD_HASHERS=["tests.hashers.QuickArgon2"]):
+        yield
+
 
 USES_DATABASE = {"db", "transactional_db", "join", "owner", "staff"}
 
@@ -63,11 +71,14 @@ def stranger(join: Callable[..., Person]) -> Person:
 
 @pytest.fixture
 def staff(join: Callable[..., Person]) -> Person:
-    """An administrator."""
+    """An administrator, whose token says so."""
+    from accounts import services
+
     person = join("stefan")
     type(person.user).objects.filter(pk=person.id).update(role="admin", is_superuser=True)
     person.user.refresh_from_db()
-    return person
+    signed = services.start_token_session(user=person.user, device=services.Device())
+    return Person(person.user, person.organization_id, signed.access, signed.refresh)
 
 
 class Api:
