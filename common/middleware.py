@@ -18,6 +18,7 @@ from common.metrics import http_request_duration_seconds, http_requests_total
 log = structlog.get_logger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponse]
 QUIET_PATHS = ("/static/", "/health", "/metrics")
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 API_PATHS = ("/api/", "/v1/", "/webhooks/", "/health", "/metrics")
 
 
@@ -42,7 +43,8 @@ class RequestMiddleware:
     def _record(self, request: HttpRequest, response: HttpResponse, seconds: float) -> None:
         match = request.resolver_match
         route = match.route if match else "unmatched"
-        method = request.method or ""
+        # a caller may make up any number of methods, and a label lives as long as the process
+        method = request.method if request.method in METHODS else "other"
         http_requests_total.labels(method, route, response.status_code).inc()
         http_request_duration_seconds.labels(method, route).observe(seconds)
         if not request.path.startswith(QUIET_PATHS):
@@ -57,7 +59,7 @@ class RequestMiddleware:
 
 def _log_exception(*, request: HttpRequest | None, **_: Any) -> None:
     # Django's own logger would say it without the request's id
-    log.exception("unhandled exception", path=request.path if request else None)
+    log.error("unhandled exception", path=request.path if request else None, exc_info=True)  # noqa: LOG014 - sent while it is handled
 
 
 got_request_exception.connect(_log_exception, dispatch_uid="log exception")

@@ -4,6 +4,8 @@ import { dress } from "./format.js";
 import { startTheme } from "./theme.js";
 import { startToasts, toast } from "./toast.js";
 
+const EDGE = 8; // pixels
+
 startTheme();
 startToasts();
 dress(document);
@@ -22,23 +24,36 @@ document.addEventListener("keydown", (event) => {
   menu.querySelector("summary").focus();
 });
 
-// A menu near an edge opens to the other side.
+// A menu near the lower edge opens upwards, and one that would pass the left edge moves in.
 document.addEventListener(
   "toggle",
   (event) => {
     const menu = event.target;
     if (!menu.matches("details[data-menu]") || !menu.open) return;
     const sheet = menu.querySelector(".menu__sheet");
-    sheet.classList.remove("menu__sheet--up", "menu__sheet--start");
+    sheet.classList.remove("menu__sheet--up");
+    sheet.style.translate = "";
     const room = (menu.closest(".stage__scroll") ?? document.documentElement).getBoundingClientRect();
     const place = sheet.getBoundingClientRect();
     const below = Math.min(room.bottom, window.innerHeight) - place.bottom;
     const above = menu.getBoundingClientRect().top - Math.max(room.top, 0) - place.height;
     sheet.classList.toggle("menu__sheet--up", below < 0 && above > 0);
-    sheet.classList.toggle("menu__sheet--start", place.left < 0);
+    if (place.left < EDGE) sheet.style.translate = `${EDGE - place.left}px`;
   },
   { capture: true },
 );
+
+// Enter right after typing would ask the same again, and take the focus of who has gone on to the results.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const form = event.detail.elt;
+  if (!form.matches("[data-live-search]")) return;
+  const asked = new URLSearchParams(new FormData(form)).toString();
+  if (form.dataset.asked === asked) event.preventDefault();
+  form.dataset.asked = asked;
+});
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (!event.detail.successful) delete event.detail.elt.dataset.asked;
+});
 
 document.addEventListener("htmx:afterSettle", (event) => dress(event.target.parentElement ?? document));
 document.addEventListener("htmx:sendError", () => toast("We can't reach the house. Check your connection and try again.", { danger: true }));

@@ -1,0 +1,131 @@
+"""Every page there is: nothing on its console, nothing refused by its policy, nothing asked of another site."""
+
+import uuid
+
+import pytest
+from django.contrib import admin
+from playwright.sync_api import expect
+
+from tests.browser import pages
+from tests.browser.conftest import DEMO, DESK, PHONE
+from tests.browser.stage import Stage
+
+pytestmark = pytest.mark.browser
+
+SCREENS = {
+    "a desk at night": {"viewport": DESK, "color_scheme": "dark"},
+    "a desk by day": {"viewport": DESK, "color_scheme": "light"},
+    "a phone": {"viewport": PHONE, "is_mobile": True, "has_touch": True},
+    "a small phone by day": {
+        "viewport": {"width": 320, "height": 568}, "is_mobile": True, "has_touch": True, "color_scheme": "light"
+    },
+}  # fmt: skip
+screens = pytest.mark.parametrize("screen", SCREENS.values(), ids=SCREENS)
+
+
+@screens
+def test_the_pages_a_visitor_sees(window, odile, screen):
+    page = window(**screen)
+    for path in (
+        "/",
+        "/?search=sea",
+        "/?search=nobodyatall",
+        "/?order=new",
+        f"/characters/{odile.pk}",
+        "/sign-in",
+        "/sign-up",
+    ):
+        page.goto(path)
+        expect(page.locator("h1")).to_be_visible()
+        pages.check(page)
+        if screen.get("is_mobile"):
+            assert pages.small_targets(page) == []
+
+
+@screens
+def test_the_pages_a_member_sees(window, mira, talk, odile, screen):
+    from characters.models import Character
+
+    chat = talk(mira, DEMO)
+    own = Character.objects.create(creator=mira.user, name="Ilse", age=70, gender="female")
+    page = window(mira, **screen)
+    paths = ["/", f"/characters/{odile.pk}", "/chats", chat, "/wallet", "/my/characters", "/characters/new"]
+    for path in [*paths, f"/characters/{own.pk}/edit", f"/characters/{own.pk}/delete"]:
+        page.goto(path)
+        expect(page.locator("h1")).to_be_attached()
+        pages.check(page)
+        if screen.get("is_mobile"):
+            assert pages.small_targets(page) == []
+
+
+@screens
+def test_the_pages_that_are_empty_at_first(window, join, screen):
+    page = window(join(), **screen)
+    for path in ("/chats", "/my/characters"):
+        page.goto(path)
+        pages.check(page)
+
+
+def test_the_page_of_the_api(window, watch):
+    page = window()
+    page.goto("/api/docs")
+    page.get_by_role("button", name="GET /api/wallet", exact=True).click()
+    page.locator(".opblock.is-open").get_by_role("button", name="Try it out").click()
+    watch.forgive("status of 401")
+    page.get_by_role("button", name="Execute").click()
+    expect(page.get_by_role("cell", name="401", exact=True).first).to_be_visible()
+
+
+# --- the operators' console -------------------------------------------------------------------------------------------
+
+
+def test_staff_come_in_by_the_consoles_own_door(window, site, join):
+    person = join(role="support")
+    person.user.set_password("velvet curtain 9")
+    person.user.save()
+    page = window()
+    page.goto("/admin/")
+    page.get_by_label("Email").fill(person.user.email)
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_text("Please enter the correct email and password for a staff account.")).to_be_visible()
+    page.get_by_label("Password").fill("velvet curtain 9")
+    page.get_by_role("button", name="Log in").click()
+    expect(page).to_have_url(f"{site.url}/admin/")
+
+
+def test_a_member_is_not_let_into_the_console(window, mira):
+    page = window(mira)
+    page.goto("/admin/")
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+
+
+def test_the_console_names_every_model_in_a_group_and_leads_to_the_queues(window, staff):
+    page = window(staff)
+    page.goto("/admin/")
+    sidebar = page.locator("#nav-sidebar-apps")
+    expect(sidebar.get_by_role("heading")).to_have_text(["People", "Characters", "Conversations", "Money", "Machinery"])
+    expect(sidebar.get_by_role("link")).to_have_count(len(admin.site._registry) + 1)
+    sidebar.get_by_role("link", name="Queues").click()
+    expect(page.get_by_role("row", name="webhooks")).to_be_visible()
+    page.get_by_role("row", name="webhooks").get_by_role("link", name="webhooks").click()
+    expect(page.get_by_role("heading", name="Queue webhooks")).to_be_visible()
+
+
+def test_every_list_and_every_object_of_the_console(window, site, staff, mira, talk, provider):
+    provider.script(text="Here I am.")
+    page = window(mira)
+    page.goto(talk(mira))
+    Stage(page).say("Fill the tables, please.")
+    expect(Stage(page).reply()).to_have_text("Here I am.")
+    page = window(staff)
+    for model, model_admin in admin.site._registry.items():
+        where = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+        paths = [where]
+        if model_admin.search_fields:
+            paths.append(f"{where}?q={uuid.uuid4()}")
+        if model._meta.managed and (first := model.objects.first()):
+            paths.append(f"{where}{first.pk}/change/")
+        for path in paths:
+            response = page.goto(path)
+            assert (response.status, response.url) == (200, f"{site.url}{path}")
