@@ -245,9 +245,10 @@ def _rotate(session_id: uuid.UUID, token_id: str) -> SignedIn | None:
 
 def _refuse_refresh(session_id: uuid.UUID, token_id: str) -> NoReturn:
     session = AuthSession.objects.filter(pk=session_id).first()
-    if session and session.refresh_jti != token_id and end_session(session_id=session_id, reason=EndReason.REUSE):
-        log.warning("refresh token used twice, session ended", session=str(session_id), user=str(session.user_id))
-        session.end_reason = EndReason.REUSE
+    if session and session.refresh_jti != token_id:
+        if end_session(session_id=session_id, reason=EndReason.REUSE):
+            log.warning("refresh token used twice, session ended", session=str(session_id), user=str(session.user_id))
+        session.refresh_from_db(fields=["end_reason"])  # of two at once, the other may have ended it
     if session and session.end_reason == EndReason.REUSE:
         raise Unauthenticated(
             "This token was used before, so the session was ended. Please sign in again.", code="TOKEN_REUSED"
