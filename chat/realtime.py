@@ -4,10 +4,9 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from rest_framework import serializers
-
 from chat import inputs, selectors, services, topics
-from common.api import InputSerializer
+from common.api import InputSerializer, checked
+from common.fields import Id
 from common.ratelimits import Gate
 from common.realtime import register_command, register_topic
 
@@ -15,11 +14,11 @@ Payload = dict[str, Any]
 
 
 class InConversation(InputSerializer):
-    conversation = serializers.UUIDField()
+    conversation = Id()
 
 
 class OfMessage(InputSerializer):
-    message = serializers.UUIDField()
+    message = Id()
 
 
 class SendInput(InConversation, inputs.MessageInput):
@@ -48,19 +47,13 @@ def register() -> None:
         register_command(f"chat.{name}", command)
 
 
-def _checked(serializer: type[InputSerializer], payload: Payload) -> Payload:
-    checked = serializer(data=payload)
-    checked.is_valid(raise_exception=True)
-    return checked.validated_data
-
-
 def _pass(*windows: tuple[str, str]) -> None:
     Gate(who="", windows=windows).enter()
 
 
 def send(identity: Any, payload: Payload) -> Payload:
     """As `POST /api/conversations/{id}/messages`."""
-    body = _checked(SendInput, payload)
+    body = checked(SendInput, payload)
     conversation_id: uuid.UUID = body["conversation"]
     who = f"{identity.user_id}:{conversation_id}"
     _pass(("chat:dm:send", who), ("chat:dm:send:burst", who))
@@ -76,13 +69,13 @@ def send(identity: Any, payload: Payload) -> Payload:
 
 
 def edit(identity: Any, payload: Payload) -> Payload:
-    body = _checked(EditInput, payload)
+    body = checked(EditInput, payload)
     _pass(("chat:edit", str(identity.user_id)))
     return services.edit_message(message_id=body["message"], user_id=identity.user_id, text=body["text"])
 
 
 def delete(identity: Any, payload: Payload) -> Payload:
-    body = _checked(OfMessage, payload)
+    body = checked(OfMessage, payload)
     _pass(("chat:delete", str(identity.user_id)))
     services.delete_message(message_id=body["message"], user_id=identity.user_id)
     return {"message": body["message"]}
@@ -92,7 +85,7 @@ def _asked(service: Callable[..., Payload]) -> Callable[[Any, Payload], Payload]
     """A command that has a character's message written anew or on."""
 
     def command(identity: Any, payload: Payload) -> Payload:
-        body = _checked(OfMessage, payload)
+        body = checked(OfMessage, payload)
         who = f"{identity.user_id}:replies"
         _pass(("chat:dm:send", who), ("chat:dm:send:burst", who))
         return service(message_id=body["message"], user_id=identity.user_id)
@@ -101,23 +94,23 @@ def _asked(service: Callable[..., Payload]) -> Callable[[Any, Payload], Payload]
 
 
 def stop(identity: Any, payload: Payload) -> Payload:
-    body = _checked(OfMessage, payload)
+    body = checked(OfMessage, payload)
     return services.stop_reply(message_id=body["message"], user_id=identity.user_id)
 
 
 def select(identity: Any, payload: Payload) -> Payload:
-    body = _checked(SelectInput, payload)
+    body = checked(SelectInput, payload)
     return services.select_variant(message_id=body["message"], user_id=identity.user_id, variant=body["variant"])
 
 
 def read(identity: Any, payload: Payload) -> Payload:
-    body = _checked(ReadInput, payload)
+    body = checked(ReadInput, payload)
     mark = services.mark_read(conversation_id=body["conversation"], user_id=identity.user_id, seq=body["seq"])
     return {"last_read_seq": mark}
 
 
 def typing(identity: Any, payload: Payload) -> Payload:
-    body = _checked(TypingInput, payload)
+    body = checked(TypingInput, payload)
     selectors.seat_of(body["conversation"], identity.user_id)
     topics.typing(body["conversation"], identity.user_id, active=body["active"])
     return {}
