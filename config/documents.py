@@ -39,7 +39,20 @@ def api_markdown() -> str:
         lines += _parameters(operation)
         lines += _body(schema, operation)
         lines += _answers(schema, operation)
+    lines += _shapes(schema)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _shapes(schema: dict[str, Any]) -> list[str]:
+    """What the operations above name without saying what is in it."""
+    lines = ["## Shapes", ""]
+    bodies = {_name_of(_body_shape(operation)) for _, _, operation in operations(schema)}  # stand with their operation
+    for name, shape in sorted(schema["components"]["schemas"].items()):
+        if name in bodies or name == "NullEnum":
+            continue
+        values = [f"- one of {', '.join(f'`{value}`' for value in shape['enum'])}"] if "enum" in shape else []
+        lines += [f"### {name}", "", *(values or _fields(schema, shape)), ""]
+    return lines
 
 
 def _parameters(operation: dict[str, Any]) -> list[str]:
@@ -50,10 +63,13 @@ def _parameters(operation: dict[str, Any]) -> list[str]:
 
 
 def _body(schema: dict[str, Any], operation: dict[str, Any]) -> list[str]:
-    content = operation.get("requestBody", {}).get("content", {})
-    for media_type, body in content.items():
-        return [f"Body (`{media_type}`):", "", *_fields(schema, body.get("schema", {})), ""]
-    return []
+    shape = _body_shape(operation)
+    return ["Body:", "", *_fields(schema, shape), ""] if shape else []
+
+
+def _body_shape(operation: dict[str, Any]) -> dict[str, Any]:
+    """The shape of the body, which is JSON wherever there is one; empty where there is none."""
+    return operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
 
 
 def _answers(schema: dict[str, Any], operation: dict[str, Any]) -> list[str]:
@@ -77,8 +93,8 @@ def _fields(schema: dict[str, Any], shape: dict[str, Any]) -> list[str]:
 
 
 def _type(schema: dict[str, Any], part: dict[str, Any]) -> str:
-    if "$ref" in part:
-        return part["$ref"].rsplit("/", 1)[1]
+    if name := _name_of(part):
+        return "null" if name == "NullEnum" else f"[{name}](#{name.lower()})"
     if "allOf" in part or "oneOf" in part or "anyOf" in part:
         options = part.get("allOf") or part.get("oneOf") or part.get("anyOf") or []
         return " or ".join(_type(schema, option) for option in options)
@@ -89,9 +105,14 @@ def _type(schema: dict[str, Any], part: dict[str, Any]) -> str:
 
 
 def _resolve(schema: dict[str, Any], shape: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in shape:
-        shape = schema["components"]["schemas"][shape["$ref"].rsplit("/", 1)[1]]
+    while name := _name_of(shape):
+        shape = schema["components"]["schemas"][name]
     return shape
+
+
+def _name_of(shape: dict[str, Any]) -> str:
+    """The name of the component that is referred to, or nothing."""
+    return shape.get("$ref", "").rsplit("/", 1)[-1]
 
 
 def llms_txt() -> str:

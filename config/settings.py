@@ -211,7 +211,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # a JSON body; uploads have their own
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Troupe",
-    "DESCRIPTION": "AI characters, their creators and their audiences. See docs/api.md for conventions.",
+    "DESCRIPTION": "AI characters, their creators and their audiences. Conventions, with examples: docs/api-guide.md.",
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -226,7 +226,12 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "common.openapi.add_problem_responses",
     ],
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_NAME_OVERRIDES": {
+        "AuthorKindEnum": ["user", "character"],
+        "ConversationKindEnum": "chat.models.Conversation.Kind",
+        "EntryKindEnum": "billing.models.Kind",
+        "ReplyStatusEnum": "chat.models.Status",
+    },
 }
 
 # --- text providers -----------------------------------------------------------------------------------------------
@@ -356,6 +361,7 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.console.icon"}],
     "LOGIN": {"form": "accounts.forms.StaffSignInForm"},
     "STYLES": ["config.console.styles"],
+    "SCRIPTS": ["config.console.scripts"],
     "SIDEBAR": {"navigation": "config.console.navigation"},
     "DASHBOARD_CALLBACK": "config.console.overview",
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from config import documents
 from config.env import DEVELOPMENT_SECRET, Environment, load_environment
 from stack.envfile import parse
 
@@ -90,3 +91,20 @@ def test_the_files_that_a_document_names_are_there(path):
     named = re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|js|mjs|html|css|md|yaml|toml))`", text)
     missing = sorted({name for name in named if not (ROOT / name).exists()})
     assert not missing
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "make"),
+    [
+        ("openapi.yaml", "export_openapi", documents.openapi_yaml),
+        ("api.md", "export_api_markdown", documents.api_markdown),
+        ("llms.txt", "export_llms_txt", documents.llms_txt),
+    ],
+)
+def test_the_api_documents_are_what_the_code_says(name, command, make):
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == make(), f"run: make manage ARGS={command}"
+
+
+def test_every_shape_that_the_api_document_names_is_explained_in_it():
+    text = documents.api_markdown()
+    assert set(re.findall(r"\]\(#([\w-]+)\)", text)) <= anchors(text)
