@@ -16,8 +16,7 @@ means that nothing was changed; the caller then looks up why.
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import connection
-from django.db.backends.postgresql.base import ServerBindingCursor
+from common.database import fetch_one
 
 TAKE = """
 WITH locked AS (
@@ -171,13 +170,5 @@ SELECT balance, bonus_balance, reserved, free_messages FROM billing_wallet WHERE
 
 
 def run(sql: str, params: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """Runs one of the statements above; gives its row, or None.
-
-    The values are bound by the server, so that psycopg prepares the statement on each connection after a few uses
-    (`prepare_threshold` in the settings): planning one of these costs more than running it.
-    """
-    connection.ensure_connection()
-    cursor = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
-    with connection._prepare_cursor(cursor) as cursor:  # type: ignore[attr-defined]  # noqa: SLF001
-        cursor.execute(sql, params)
-        return cursor.fetchone()
+    """Runs one of the statements above; gives its row, or None."""
+    return fetch_one(sql, params, prepared=True)

@@ -25,7 +25,7 @@ def is_liked(user_id: uuid.UUID, character_id: uuid.UUID, remembered: bytes | No
     """`remembered` is what Redis has under `key`."""
     if remembered in (YES, NO):
         return remembered == YES
-    row = fetch_one(LIKED_SQL, [user_id, character_id])
+    row = fetch_one(LIKED_SQL, [user_id, character_id], prepared=True)
     liked = bool(row and row[0])
     if remembered is None:
         with contextlib.suppress(redis.RedisError):

@@ -52,7 +52,7 @@ def get_character_for(character_id: uuid.UUID, user_id: uuid.UUID | None) -> Cha
 def read_character(character_id: uuid.UUID, user_id: uuid.UUID | None) -> dict[str, Any]:
     """The contract's character as this person sees it, in one query: `liked` is theirs, and `system_prompt` is there
     for its creator alone. Raises NotFound."""
-    row = fetch_one(READ_SQL, {"character": character_id, "user": user_id})
+    row = fetch_one(READ_SQL, {"character": character_id, "user": user_id}, prepared=True)
     if row is None:
         raise NotFound
     data = as_data(SINGLE_FIELDS, row)
@@ -72,6 +72,7 @@ def liked_ids(user_id: uuid.UUID, character_ids: Iterable[str]) -> set[str]:
     rows = fetch_all(
         "SELECT character_id FROM characters_like WHERE user_id = %s AND character_id = ANY(%s::uuid[])",
         [user_id, list(character_ids)],
+        prepared=True,
     )
     return {str(row[0]) for row in rows}
 

@@ -13,6 +13,7 @@ def next_number(conversation_id: uuid.UUID, *, tokens: int = 0) -> int:
         WHERE id = %s RETURNING last_seq
         """,
         [tokens, conversation_id],
+        prepared=True,
     )
     assert row is not None
     return row[0]

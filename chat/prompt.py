@@ -101,6 +101,7 @@ def _history(conversation_id: uuid.UUID, before_seq: int, scene: Scene, budget: 
         ORDER BY seq DESC LIMIT %s
         """,
         [conversation_id, before_seq, HISTORY_MESSAGES],
+        prepared=True,
     )
     kept: list[TextMessage] = []
     for kind, text, tokens in rows:

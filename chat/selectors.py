@@ -67,6 +67,7 @@ def seat_of(conversation_id: uuid.UUID, user_id: uuid.UUID) -> Seat:
         WHERE c.id = %s AND mb.user_id = %s AND mb.left_at IS NULL AND c.deleted_at IS NULL
         """,
         [conversation_id, user_id],
+        prepared=True,
     )
     if row is None:
         raise NotFound
@@ -147,7 +148,7 @@ def render_messages(rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
 
 def read_message(message_id: uuid.UUID) -> dict[str, Any]:
     """One message as it is now, for who has been authorised already."""
-    rows = fetch_all(f"{MESSAGE_SQL} WHERE m.id = %s", [message_id])
+    rows = fetch_all(f"{MESSAGE_SQL} WHERE m.id = %s", [message_id], prepared=True)
     return render_messages(rows)[0]
 
 
@@ -164,6 +165,7 @@ def messages_before(
             "before": before or 2**62,
             "limit": limit,
         },
+        prepared=True,
     )
     return _rendered_for_member(rows, conversation_id, user_id)
 
@@ -174,6 +176,7 @@ def messages_after(conversation_id: uuid.UUID, user_id: uuid.UUID, *, after: int
         f"""{MESSAGE_SQL} WHERE m.conversation_id = %(conversation)s AND m.deleted_at IS NULL AND m.seq > %(after)s
         AND {IS_MEMBER} ORDER BY m.seq LIMIT %(limit)s""",
         {"conversation": conversation_id, "user": user_id, "after": after, "limit": limit},
+        prepared=True,
     )
     return _rendered_for_member(rows, conversation_id, user_id)
 

@@ -33,7 +33,7 @@ class Sent:
 
 SEND = """
 WITH repeat AS (
-  SELECT 1 FROM chat_message WHERE conversation_id = %(conversation)s AND client_id = %(client_id)s
+  SELECT 1 FROM chat_message WHERE conversation_id = %(conversation)s AND client_id = %(client_id)s::text
 ), numbered AS (
   UPDATE chat_conversation c
   SET last_seq = c.last_seq + %(count)s, last_message_at = %(now)s, tokens = c.tokens + %(tokens)s
@@ -47,8 +47,8 @@ WITH repeat AS (
 ), said AS (
   INSERT INTO chat_message (id, created_at, updated_at, conversation_id, seq, rev, reply_to_id, author_kind,
                             author_user_id, text, status, variant, tokens, client_id)
-  SELECT %(id)s, %(now)s, %(now)s, %(conversation)s, seq, seq, %(reply_to)s, 'user',
-         %(user)s, %(text)s, 'complete', 0, %(tokens)s, %(client_id)s
+  SELECT %(id)s, %(now)s, %(now)s, %(conversation)s, seq, seq, %(reply_to)s::uuid, 'user',
+         %(user)s, %(text)s, 'complete', 0, %(tokens)s, %(client_id)s::text
   FROM numbered
   ON CONFLICT (conversation_id, client_id) DO NOTHING
   RETURNING seq
@@ -138,6 +138,7 @@ def _insert(
             "count": count,
             "now": now,
         },
+        prepared=True,
     )
     if row is None:
         return None

@@ -90,6 +90,7 @@ def open_reply(seat: Seat, work: Work, character_id: uuid.UUID, *, seq: int, par
             "reservation": work.reservation_id,
             "request": current_request_id(),
         },
+        prepared=True,
     )
     assert row is not None
     nudges.reply_waiting_on_commit(work.variant_id)

@@ -171,6 +171,7 @@ def checkpoint(*, variant_id: uuid.UUID, token: uuid.UUID, text: str, next_index
         SELECT stop_requested FROM saved
         """,
         {"text": text, "next": next_index, "lease": _lease(), "id": variant_id, "token": token},
+        prepared=True,
     )
     if row is None:
         return "lost"
