@@ -57,8 +57,8 @@ def fetch_one(
     """Runs one statement and gives its first row, or None.
 
     `prepared` is for statements that run often: the server binds their values, and psycopg prepares them on each
-    connection after a few uses (`prepare_threshold` in the settings). To plan one mostly costs more than to run it. Such
-    a statement names the type of each value that may be None and of which its place doesn't tell: `%(reply_to)s::uuid`.
+    connection after a few uses (`prepare_threshold` in the settings). To plan one mostly costs more than to run it.
+    Such a statement names the type of a value that may be None where its place doesn't tell: `%(reply_to)s::uuid`.
     """
     with _cursor(using, prepared=prepared) as cursor:
         cursor.execute(sql, params)
@@ -80,4 +80,4 @@ def _cursor(using: str, *, prepared: bool) -> CursorWrapper:
         return connection.cursor()
     connection.ensure_connection()
     cursor = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
-    return connection._prepare_cursor(cursor)  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001
+    return connection._prepare_cursor(cursor)  # type: ignore[attr-defined]  # noqa: SLF001
