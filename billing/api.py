@@ -21,7 +21,7 @@ from billing.authentication import InternalCaller, InternalKeyAuthentication
 from billing.models import Kind
 from common.api import InputSerializer, TroupeView
 from common.errors import Forbidden, ValidationProblem
-from common.fields import Text
+from common.fields import Id, Text
 from common.pagination import read_limit, wants_total
 from common.rendering import credits_string
 
@@ -77,7 +77,6 @@ class ReferenceObject(serializers.Serializer):
                 },
             },
             {"type": "string", "minLength": 1, "maxLength": 200},
-            {"type": "null"},
         ]
     }
 )
@@ -99,9 +98,7 @@ class SpendInput(InputSerializer):
     amount = AmountField()
     feature = Text(max_length=80)
     reference = ReferenceField(required=False, allow_null=True, default=None)
-    organization = serializers.UUIDField(
-        required=False, allow_null=True, default=None, help_text="A must with the internal key."
-    )
+    organization = Id(required=False, allow_null=True, default=None, help_text="A must with the internal key.")
 
 
 class WalletOutput(serializers.Serializer):

@@ -15,7 +15,7 @@ from characters.inputs import CharacterChanges, CharacterInput, LorebookInput
 from characters.models import Category, Gender, Memory
 from common.api import TroupeView, no_content
 from common.errors import NotFound, Unauthenticated
-from common.pagination import Page, page_by_id, read_limit, wants_total
+from common.pagination import Page, bad_cursor, page_by_id, read_limit, wants_total
 from common.rendering import to_json
 from common.shared_reads import SharedBody, shared_read, shared_read_and, shared_response, with_etag
 
@@ -227,6 +227,8 @@ class ImagesView(TroupeView):
     def get(self, request: Request, character_id: uuid.UUID) -> Response:
         """Its pictures."""
         read_limit(request)
+        if request.query_params.get("cursor"):
+            raise bad_cursor()  # there is no second page
         images = selectors.images_of(character_id, request.user.pk)
         return Response(Page(images, None, len(images) if wants_total(request) else None).data())
 

@@ -1,4 +1,4 @@
-"""What the API takes for characters and personas. JSON's types are meant: a number is not a text, nor the reverse."""
+"""What the API takes for characters and personas."""
 
 from typing import Any
 
@@ -7,40 +7,16 @@ from rest_framework import serializers
 from characters import limits
 from characters.models import Category, ContentRating, Gender, Visibility
 from characters.shapes import LorebookShape
+from common import fields
 from common.api import InputSerializer
+from common.fields import Choice, Flag, Whole
 
 
-class Text(serializers.CharField):
+class Text(fields.Text):
     """A text that may be empty; line breaks and spaces inside it stay as they are."""
 
     def __init__(self, max_length: int, **options: Any) -> None:
         super().__init__(max_length=max_length, **{"allow_blank": True, "required": False} | options)
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class Whole(serializers.IntegerField):
-    def to_internal_value(self, data: Any) -> int:
-        if type(data) is not int:
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class Flag(serializers.BooleanField):
-    def to_internal_value(self, data: Any) -> bool:
-        if not isinstance(data, bool):
-            self.fail("invalid", input=data)
-        return data
-
-
-class Choice(serializers.ChoiceField):
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid_choice", input=data)
-        return super().to_internal_value(data)
 
 
 class CharacterInput(InputSerializer):

@@ -106,8 +106,8 @@ class PersonaPageShape(serializers.Serializer):
 class LorebookEntryShape(serializers.Serializer):
     """An entry of a card's lorebook. Keys that are not listed here are kept as they came."""
 
-    keys = serializers.ListField(child=serializers.CharField(), required=False)
-    content = serializers.CharField(required=False)
+    keys = serializers.ListField(child=serializers.CharField(allow_blank=True), required=False)
+    content = serializers.CharField(required=False, allow_blank=True)
     extensions = serializers.DictField(required=False)
     enabled = serializers.BooleanField(required=False)
     insertion_order = serializers.FloatField(required=False)
@@ -117,8 +117,8 @@ class LorebookEntryShape(serializers.Serializer):
 class LorebookShape(serializers.Serializer):
     """The lorebook of a character card (V2 or V3). Keys that are not listed here are kept as they came."""
 
-    name = serializers.CharField(required=False, allow_null=True)
-    description = serializers.CharField(required=False, allow_null=True)
+    name = serializers.CharField(required=False, allow_null=True, allow_blank=True)
+    description = serializers.CharField(required=False, allow_null=True, allow_blank=True)
     scan_depth = serializers.FloatField(required=False, allow_null=True)
     token_budget = serializers.FloatField(required=False, allow_null=True)
     recursive_scanning = serializers.BooleanField(required=False, allow_null=True)

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -14,7 +13,7 @@ from accounts.selectors import paying_organization
 from chat import inputs, outputs, selectors, services, topics
 from common.api import TroupeView, no_content
 from common.errors import ValidationProblem
-from common.pagination import Page, bad_cursor, decode_cursor, encode_cursor, read_limit, wants_total
+from common.pagination import Page, bad_cursor, decode_cursor, encode_cursor, read_limit, read_moment, wants_total
 
 CURSOR = [
     OpenApiParameter("cursor", str, description="`next` of the page before"),
@@ -237,10 +236,7 @@ def read_place(cursor: str | None) -> tuple[datetime, uuid.UUID] | None:
         return None
     at, conversation_id = decode_cursor(cursor, 2)
     try:
-        parsed = parse_datetime(at)
-        if parsed is None or parsed.tzinfo is None:
-            raise bad_cursor()
-        return parsed, uuid.UUID(conversation_id)
+        return read_moment(at), uuid.UUID(conversation_id)
     except (ValueError, TypeError, AttributeError) as error:
         raise bad_cursor() from error
 

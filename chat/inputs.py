@@ -2,30 +2,29 @@
 
 from typing import Any
 
-from rest_framework import serializers
-
 from chat.models import TEXT_LIMIT
+from common import fields
 from common.api import InputSerializer
 
 
 class ConversationInput(InputSerializer):
-    kind = serializers.ChoiceField(choices=["character"], default="character")
-    character = serializers.UUIDField()
-    title = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
-    model = serializers.CharField(max_length=160, required=False, allow_blank=True, allow_null=True, default="")
-    persona = serializers.UUIDField(required=False, allow_null=True, default=None)
-    organization = serializers.UUIDField(required=False, allow_null=True, default=None)
+    kind = fields.Choice(choices=["character"], default="character")
+    character = fields.Id()
+    title = fields.Text(max_length=200, required=False, allow_blank=True, default="")
+    model = fields.Text(max_length=160, required=False, allow_blank=True, allow_null=True, default="")
+    persona = fields.Id(required=False, allow_null=True, default=None)
+    organization = fields.Id(required=False, allow_null=True, default=None)
 
 
 class ConversationChange(InputSerializer):
-    title = serializers.CharField(max_length=200, required=False, allow_blank=True)
-    model = serializers.CharField(max_length=160, required=False, allow_blank=True, allow_null=True)
-    persona = serializers.UUIDField(required=False, allow_null=True)
-    archived = serializers.BooleanField(required=False)
-    muted_until = serializers.DateTimeField(required=False, allow_null=True)
+    title = fields.Text(max_length=200, required=False, allow_blank=True)
+    model = fields.Text(max_length=160, required=False, allow_blank=True, allow_null=True)
+    persona = fields.Id(required=False, allow_null=True)
+    archived = fields.Flag(required=False)
+    muted_until = fields.Moment(required=False, allow_null=True)
 
 
-class TextField(serializers.CharField):
+class TextField(fields.Text):
     """A message's words: any characters but NUL, leading and trailing space kept, at most 16,000."""
 
     def __init__(self, **options: Any) -> None:
@@ -34,9 +33,9 @@ class TextField(serializers.CharField):
 
 class MessageInput(InputSerializer):
     text = TextField()
-    client_id = serializers.CharField(max_length=64, required=False, allow_null=True, default=None)
-    reply_to = serializers.UUIDField(required=False, allow_null=True, default=None)
-    reply = serializers.BooleanField(
+    client_id = fields.Text(max_length=64, required=False, allow_null=True, default=None)
+    reply_to = fields.Id(required=False, allow_null=True, default=None)
+    reply = fields.Flag(
         default=True, help_text="false: only say it; the character does not answer and nothing is charged"
     )
 
@@ -46,12 +45,12 @@ class MessageChange(InputSerializer):
 
 
 class VariantChoice(InputSerializer):
-    variant = serializers.IntegerField(min_value=0, max_value=1_000_000)
+    variant = fields.Whole(min_value=0, max_value=1_000_000)
 
 
 class ReadInput(InputSerializer):
-    seq = serializers.IntegerField(min_value=0, max_value=2**62)
+    seq = fields.Whole(min_value=0, max_value=2**62)
 
 
 class TypingInput(InputSerializer):
-    active = serializers.BooleanField(default=True)
+    active = fields.Flag(default=True)

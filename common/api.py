@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.http import HttpResponseBase
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from common import idempotency
-from common.errors import UnsupportedMediaType, ValidationProblem
+from common.errors import UnsupportedMediaType
 from common.middleware import client_address
 from common.ratelimits import Gate
 
@@ -27,7 +28,7 @@ class InputSerializer(Serializer):
             errors = {name: ["This field is not known."] for name in data.keys() - self.fields.keys()}
             errors |= {name: ["NUL characters are not allowed."] for name, value in data.items() if _has_nul(value)}
             if errors:
-                raise ValidationProblem(errors=errors)
+                raise ValidationError(errors)
         return super().to_internal_value(data)
 
 
@@ -94,7 +95,7 @@ class TroupeView(APIView):
             preset=self.preset or ("read" if self.public and request.method in {"GET", "HEAD"} else "api"),
             write=request.method not in {"GET", "HEAD", "OPTIONS"},
             session_id=getattr(request.auth, "session_id", None),
-            windows=self.windows(request),
+            windows=self.windows(request) if self.public or request.user.is_authenticated else (),
             needs_redis=self.needs_redis,
         )
         self.gate = gate

@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -59,6 +60,17 @@ def decode_cursor(cursor: str, length: int) -> list[Any]:
     return values
 
 
+def read_moment(value: Any) -> datetime:
+    """A time of a cursor, in UTC: Python knows offsets that PostgreSQL does not. Raises ValidationProblem."""
+    try:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise bad_cursor()
+        return moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise bad_cursor() from error
+
+
 def bad_cursor() -> ValidationProblem:
     return ValidationProblem(errors={"cursor": ["This cursor is not one of ours."]})
 
@@ -71,6 +83,8 @@ def page_by_id(
     total = queryset.count() if wants_total(request) else None
     if cursor := request.query_params.get("cursor"):
         (last_id,) = decode_cursor(cursor, 1)
+        if not isinstance(last_id, str):
+            raise bad_cursor()
         try:
             queryset = queryset.filter(pk__lt=queryset.model._meta.pk.to_python(last_id))
         except ValidationError as error:
