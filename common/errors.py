@@ -10,7 +10,6 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from rest_framework import exceptions as drf
-from rest_framework.response import Response
 
 from common.context import current_request_id
 from common.rendering import to_json
@@ -184,14 +183,10 @@ def _messages(detail: Any, prefix: str = "") -> dict[str, list[str]]:
     return {prefix or "__all__": [str(message) for message in messages]}
 
 
-def handle_exception(error: Exception, context: Mapping[str, Any]) -> Response | None:
+def handle_exception(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
     """DRF's EXCEPTION_HANDLER. None lets the error rise to `RequestMiddleware`, which logs it and answers 500."""
     problem = as_problem(error)
-    if problem is None:
-        return None
-    response = Response(problem.data(), status=problem.status, headers=problem.headers)
-    response.content_type = "application/problem+json"
-    return response
+    return problem_response(problem) if problem else None
 
 
 def problem_response(problem: Problem) -> HttpResponse:
