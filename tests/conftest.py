@@ -22,6 +22,14 @@ def _quick_hashes() -> Iterator[None]:
 USES_DATABASE = {"db", "transactional_db", "join", "owner", "staff"}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_as_they_are_asked_for() -> None:
+    """Otherwise every test client reads the names of all of them before its first request."""
+    from django.conf import settings
+
+    settings.WHITENOISE_AUTOREFRESH = True
+
+
 @pytest.fixture(autouse=True)
 def _clean_slate(request: pytest.FixtureRequest) -> None:
     """An empty Redis, and the catalogue that migrations bring, which a test that commits has truncated."""
