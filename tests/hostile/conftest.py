@@ -1,0 +1,161 @@
+"""What hostile callers need: the owner's things to reach for, and a proof that nothing was changed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+import pytest
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, connection, transaction
+from django.test import Client
+
+from common.context import WELL_FORMED
+from common.database import fetch_all
+from tests.people import Person
+
+# Codes of the contract's section 1, by status.
+CODES = {
+    400: {"VALIDATION_ERROR"},
+    401: {"UNAUTHENTICATED", "TOKEN_EXPIRED", "TOKEN_REUSED", "MFA_REQUIRED"},
+    402: {"NO_CREDITS"},
+    403: {"FORBIDDEN", "TRIAL_LIMIT", "BUDGET_EXCEEDED", "EMAIL_UNCONFIRMED", "BANNED", "MUTED", "BLOCKED"},
+    404: {"NOT_FOUND"},
+    405: {"METHOD_NOT_ALLOWED"},
+    406: {"NOT_ACCEPTABLE"},
+    409: {"CONFLICT"},
+    410: {"GONE"},
+    413: {"PAYLOAD_TOO_LARGE"},
+    415: {"UNSUPPORTED_MEDIA_TYPE"},
+    422: {"UNPROCESSABLE_ENTITY", "CONTENT_REJECTED"},
+    429: {"RATE_LIMIT_EXCEEDED"},
+    502: {"PROVIDER_ERROR"},
+    503: {"PROVIDER_UNAVAILABLE", "NOT_READY"},
+}
+SHOWN = 40
+ALSO = {402: {"remaining_credits", "required_credits"}, 429: {"retry_after", "bucket", "current_count", "max_allowed"}}
+
+
+def check_problem(response: Any, context: object = "") -> str:
+    """The answer is a problem document as the contract writes it, and not our fault; returns its code."""
+    status = response.status_code
+    assert status in CODES, f"{status} {context}"
+    assert response.headers["Content-Type"] == "application/problem+json", f"{status} {context}"
+    body = orjson.loads(response.get_data() if hasattr(response, "get_data") else response.content)
+    assert {"type", "title", "status", "detail", "code", "request_id"} | ALSO.get(status, set()) <= body.keys()
+    assert body["status"] == status
+    assert body["code"] in CODES[status], f"{body} {context}"
+    assert WELL_FORMED.fullmatch(body["request_id"])
+    assert response.headers["X-Request-ID"] == body["request_id"]
+    for field, messages in body.get("errors", {}).items():
+        assert isinstance(field, str)
+        assert messages
+        assert all(isinstance(message, str) for message in messages)
+    return body["code"]
+
+
+def rows() -> dict[str, str]:
+    """For each table how many rows it has and what is in them."""
+    tables = [name for name in connection.introspection.table_names() if name != "django_migrations"]
+    parts = [
+        f"SELECT '{name}', count(*) || ' ' || coalesce(md5(string_agg(t::text, '' ORDER BY t::text)), '') FROM {name} t"
+        for name in tables
+    ]
+    return dict(fetch_all(" UNION ALL ".join(parts), []))
+
+
+@contextmanager
+def unchanged(context: object = "") -> Iterator[None]:
+    """Nothing in the database is different afterwards."""
+    before = rows()
+    yield
+    after = rows()
+    changed = {name: f"{before.get(name)} → {after[name]}" for name in after if before.get(name) != after[name]}
+    assert not changed, f"{context}: {changed}"
+
+
+class Caller:
+    """Sends what no well-meaning program sends. An error on our side is an answer here, not an exception."""
+
+    def __init__(self, person: Person | None = None) -> None:
+        self.client = Client(raise_request_exception=False, headers=person.headers if person else {})
+
+    def send(
+        self, method: str, path: str, body: bytes = b"", content_type: str = "application/json", **headers: str
+    ) -> Any:
+        return self.client.generic(method.upper(), path, body, content_type=content_type, headers=headers)
+
+
+@pytest.fixture
+def caller() -> Callable[..., Caller]:
+    """`caller(owner).send("post", path, b"…")`."""
+    return Caller
+
+
+class Trying:
+    """`with trying("what"):` goes on after a failure, undone by a savepoint; all failures are told at the end."""
+
+    def __init__(self) -> None:
+        self.failures: list[str] = []
+
+    @contextmanager
+    def __call__(self, what: object) -> Iterator[None]:
+        try:
+            with transaction.atomic():
+                yield
+        except Exception as error:
+            self.failures.append(f"{what}: {type(error).__name__}: {str(error)[:300]}")
+
+
+@pytest.fixture
+def trying() -> Iterator[Trying]:
+    trying = Trying()
+    yield trying
+    shown = "\n".join(trying.failures[:SHOWN])
+    assert not trying.failures, f"{len(trying.failures)} failures\n{shown}"
+
+
+@pytest.fixture
+def unlimited(settings: Any) -> None:
+    """Rate limits out of the way; they have tests of their own."""
+    settings.RATE_LIMIT_FACTOR = 1e6
+
+
+@pytest.fixture
+def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> dict[str, Any]:
+    """Everything of the owner's that has an id, none of it public, by the name of its field in the API."""
+    from characters.services import create_persona, put_lorebook, remember
+    from chat import services
+
+    persona = create_persona(user_id=owner.id, fields={"name": "The lodger", "description": "Keeps odd hours."})
+    memory = remember(user_id=owner.id, character_id=character.pk, text="She is afraid of geese.")
+    put_lorebook(character_id=character.pk, user=owner.user, document={"entries": [{"keys": ["geese"]}]})
+    conversation = services.start_conversation(
+        user_id=owner.id, organization_id=owner.organization_id, character_id=character.pk, persona_id=persona.pk
+    ).pk
+    sent = services.send_message(conversation_id=conversation, user_id=owner.id, text="It rains again, doesn't it?")
+    assert sent.reply is not None
+    write_reply(sent.reply)
+    type(character).objects.filter(pk=character.pk).update(visibility="private")
+    return {
+        "character": character.pk,
+        "persona": persona.pk,
+        "memory": memory.pk,
+        "conversation": conversation,
+        "message": sent.message["id"],
+        "reply_to": sent.message["id"],
+        "written": sent.reply["id"],
+        "organization": owner.organization_id,
+    }
+
+
+@pytest.fixture
+def application(db: None) -> Iterator[Any]:
+    """The WSGI application itself, in the test's transaction: it must not end the connection after a request."""
+    from config.wsgi import application
+
+    request_started.disconnect(close_old_connections)
+    request_finished.disconnect(close_old_connections)
+    yield application
+    request_started.connect(close_old_connections)
+    request_finished.connect(close_old_connections)
