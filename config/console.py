@@ -85,3 +85,7 @@ def icon(request: HttpRequest) -> str:
 
 def styles(request: HttpRequest) -> str:
     return static("css/console.css")
+
+
+def scripts(request: HttpRequest) -> str:
+    return static("js/console.js")

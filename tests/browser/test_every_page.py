@@ -1,7 +1,9 @@
 """Every page there is: nothing on its console, nothing refused by its policy, nothing asked of another site."""
 
+import re
 import uuid
 
+import django_rq
 import pytest
 from django.contrib import admin
 from playwright.sync_api import expect
@@ -100,16 +102,30 @@ def test_a_member_is_not_let_into_the_console(window, mira):
     expect(page.get_by_role("button", name="Log in")).to_be_visible()
 
 
-def test_the_console_names_every_model_in_a_group_and_leads_to_the_queues(window, staff):
+def test_the_console_names_every_model_in_a_group(window, staff):
     page = window(staff)
     page.goto("/admin/")
     sidebar = page.locator("#nav-sidebar-apps")
     expect(sidebar.get_by_role("heading")).to_have_text(["People", "Characters", "Conversations", "Money", "Machinery"])
     expect(sidebar.get_by_role("link")).to_have_count(len(admin.site._registry) + 1)
-    sidebar.get_by_role("link", name="Queues").click()
-    expect(page.get_by_role("row", name="webhooks")).to_be_visible()
-    page.get_by_role("row", name="webhooks").get_by_role("link", name="webhooks").click()
-    expect(page.get_by_role("heading", name="Queue webhooks")).to_be_visible()
+
+
+def test_the_queue_monitor_works_inside_the_console(window, staff):
+    job = django_rq.get_queue("low").enqueue("common.tasks.sweep")
+    page = window(staff)
+    page.goto("/admin/")
+    page.locator("#nav-sidebar-apps").get_by_role("link", name="Queues").click()
+    page.get_by_role("row", name="low").get_by_role("link", name="low").click()
+    expect(page.get_by_role("heading", name="Queue low")).to_be_visible()
+    here = re.sub("details/$", "", page.url)
+    for path in ("finished/", "failed/", "scheduled/", "started/", "deferred/", f"{job.id}/", ""):
+        page.goto(f"{here}{path}")
+    page.locator("#action-toggle").check()
+    expect(page.locator(f"[value='{job.id}']")).to_be_checked()
+    page.get_by_label("Actions").select_option("delete")
+    page.get_by_role("button", name="Go").click()
+    page.get_by_role("button", name="Delete 1 job").click()
+    expect(page.get_by_text(job.id)).to_have_count(0)
 
 
 def test_every_list_and_every_object_of_the_console(window, site, staff, mira, talk, provider):
