@@ -98,7 +98,7 @@ def _read(kind: type[simplejwt.Token], token: str) -> dict[str, Any]:
         return kind(token).payload  # type: ignore[arg-type]
     except ExpiredTokenError as error:
         raise _expiry() from error
-    except (TokenError, ValueError) as error:
+    except (TokenError, ValueError, OverflowError) as error:
         raise _refusal() from error
 
 

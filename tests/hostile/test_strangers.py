@@ -1,7 +1,7 @@
-"""Somebody else's things: every door of the API and every page, tried with the owner's ids by who has no business there.
+"""Somebody else's things: every door of the API and every page, tried with the owner's ids by who has no business.
 
-The doors are found by walking the URL conf. A new id in an address must be added to the fixture `things`; the first test
-says so.
+The doors are found by walking the URL conf. A new id in an address must be added to the fixture `things`; the first
+test says so.
 """
 
 import uuid
