@@ -18,7 +18,7 @@ from rest_framework.response import Response
 
 from common import metrics, redis
 from common.api import TroupeView
-from common.errors import Forbidden, NotFound, problem_response
+from common.errors import Forbidden, NotFound, Unavailable, problem_response
 from common.rendering import to_json
 
 STARTED = time.monotonic()
@@ -148,7 +148,11 @@ class QueuesView(TroupeView):
 
     @extend_schema(operation_id="queues_list", responses=QueuesOutput)
     def get(self, request: Request) -> Response:
-        return Response({"queues": [queue_state(name) for name in settings.RQ_QUEUE_NAMES], "timestamp": _now()})
+        try:
+            queues = [queue_state(name) for name in settings.RQ_QUEUE_NAMES]
+        except redis.RedisError as error:
+            raise Unavailable from error
+        return Response({"queues": queues, "timestamp": _now()})
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if is_operator(request):

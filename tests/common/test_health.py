@@ -1,6 +1,7 @@
 """Health for balancers, queues and metrics for operators."""
 
 import pytest
+import redis
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +53,15 @@ def test_queues_are_for_staff_and_operators(api, owner, staff, settings, problem
     as_operator = api().get("/api/health/queues", Authorization="Bearer operations-token-of-this-test")
     names = [queue["name"] for queue in as_operator.json()["queues"]]
     assert names == ["high", "default", "low", "media", "webhooks", "mail", "events"]
+
+
+def test_without_redis_the_queues_are_not_ready_rather_than_broken(api, settings, problem, monkeypatch):
+    def away(*_args, **_options):
+        raise redis.RedisError("away")
+
+    settings.OPERATIONS_TOKEN = "let me look"
+    monkeypatch.setattr("redis.connection.ConnectionPool.get_connection", away)
+    assert problem(api().get("/api/health/queues", Authorization="Bearer let me look")) == (503, "NOT_READY")
 
 
 def test_metrics_need_the_operations_token_where_one_is_set(api, settings, problem):
