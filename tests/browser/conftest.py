@@ -54,6 +54,7 @@ def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[
     It has the name of pytest-django's fixture, which tells that plugin to make the test database; but that one empties
     the tables after every test, and here the world stays until the folder is done.
     """
+    chromium_path()  # without a browser there is no need of a world
     with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
         # Playwright keeps an event loop in this thread, on which Django would refuse to ask the database.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -96,7 +97,6 @@ def provider(_standin: OpenAIServer) -> Iterator[OpenAIServer]:
 
 @pytest.fixture(scope="package")
 def site(transactional_db: None, _standin: OpenAIServer) -> Iterator[LiveSite]:
-    chromium_path()  # without a browser there is no need of a site
     speaking = {"TEXT_BASE_URL": _standin.base_url, "TEXT_API_KEY": _standin.api_key, "TEXT_MODEL": "stand-in"}
     with LiveSite(RATE_LIMIT_FACTOR="1000", **speaking) as site:
         yield site
