@@ -40,7 +40,7 @@ expect.set_options(timeout=PATIENCE_MS)
 
 def chromium_path() -> str:
     """Debian's Chromium; a test without it is skipped, but in CI it fails."""
-    path = shutil.which("chromium")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         say = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         say("These tests need Debian's chromium (apt-get install chromium).")

@@ -181,6 +181,7 @@ def test_without_scripts_one_can_join_browse_like_and_begin_a_conversation(windo
     page.get_by_role("button", name=f"Talk with {FOUND}").click()
     expect(Stage(page).replies).to_have_count(1)
     page.goto("/")
+    expect(page.locator(".bill--headed > .card")).to_have_count(23)  # and the first takes two places: six whole rows
     page.get_by_role("link", name="Show more of the company").click()
     expect(page.locator(".card").first).to_be_visible()
     page.get_by_label("Your account").click()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.stage_text import stage_html
+from common.stage_text import stage_html, stage_plain
 
 CASES = json.loads((Path(__file__).parent / "stage_text_cases.json").read_text())
 
@@ -21,3 +21,7 @@ def test_a_long_hostile_text_is_read_in_little_time() -> None:
     for sign in ("*", "**", "* ", "*a", "*a ", "**a *", "\n \n"):
         stage_html(sign * (16_000 // len(sign)))
     assert time.perf_counter() - started < 1
+
+
+def test_in_a_list_the_words_stand_without_their_marks() -> None:
+    assert stage_plain("*waves* Come **in**, 2 * 3 is <6>.") == "waves Come in, 2 * 3 is <6>."
