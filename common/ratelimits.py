@@ -14,7 +14,6 @@ from typing import Any, Literal
 from django.conf import settings
 from limits import RateLimitItem, parse
 from limits.storage import RedisStorage
-from redis.exceptions import NoScriptError
 
 from common import redis, sessions
 from common.errors import RateLimited, Unauthenticated, Unavailable
@@ -84,32 +83,22 @@ class Gate:
 
     def _ask(self) -> list[Any]:
         storage = limits_storage()
-        pipeline = redis.client().pipeline(transaction=False)
+        commands: list[redis.Command] = []
         if self.session_id:
-            pipeline.get(sessions.key(self.session_id))
+            commands.append(("GET", sessions.key(self.session_id)))
         if self.preset:
-            pipeline.get(_ban_key(self.preset, self.who))
-            count_key = _count(pipeline, storage, self.preset, self.who)
-            pipeline.ttl(count_key)
-        for name in self._fixed_names():
-            _count(pipeline, storage, name, self.who)
-        for name, who in self.windows:
-            item = window(name)
-            pipeline.evalsha(
-                storage.lua_acquire_moving_window.sha,
-                1,
-                storage.prefixed_key(item.key_for(name, who)),
-                time.time(),
-                item.amount,
-                item.get_expiry(),
-                1,
-            )
+            commands.append(("GET", _ban_key(self.preset, self.who)))
+            commands.append(_count(storage, self.preset, self.who))
+            commands.append(("TTL", _key(storage, self.preset, self.who)))
+        commands += [_count(storage, name, self.who) for name in self._fixed_names()]
+        commands += [_move(storage, name, who) for name, who in self.windows]
+        if not commands:
+            return []
         try:
-            return pipeline.execute()
-        except NoScriptError:  # Redis was restarted and has forgotten the scripts
-            limits_storage.cache_clear()
-            _load_scripts(limits_storage())
-            return pipeline.execute() if pipeline.command_stack else self._ask()
+            return redis.ask(*commands)
+        except redis.NoScriptError:  # Redis was restarted and has forgotten the scripts
+            _load_scripts(storage)
+            return redis.ask(*commands)
 
     def _judge_preset(self, answers: list[Any]) -> None:
         assert self.preset
@@ -175,11 +164,17 @@ def _load_scripts(storage: RedisStorage) -> None:
         connection.script_load(script)
 
 
-def _count(pipeline: Any, storage: RedisStorage, name: str, who: str) -> str:
-    item = window(name)
-    count_key = storage.prefixed_key(item.key_for(name, who))
-    pipeline.evalsha(storage.lua_incr_expire.sha, 1, count_key, item.get_expiry(), 1)
-    return count_key
+def _key(storage: RedisStorage, name: str, who: str) -> str:
+    return storage.prefixed_key(window(name).key_for(name, who))
+
+
+def _count(storage: RedisStorage, name: str, who: str) -> redis.Command:
+    return ("EVALSHA", storage.lua_incr_expire.sha, 1, _key(storage, name, who), window(name).get_expiry(), 1)
+
+
+def _move(storage: RedisStorage, name: str, who: str) -> redis.Command:
+    item, sha = window(name), storage.lua_acquire_moving_window.sha
+    return ("EVALSHA", sha, 1, _key(storage, name, who), time.time(), item.amount, item.get_expiry(), 1)
 
 
 def _ban_key(preset: str, who: str) -> str:

@@ -54,7 +54,7 @@ def end(session_id: uuid.UUID) -> None:
 
 def _recall(session_id: uuid.UUID) -> bytes | None:
     try:
-        return redis.client().get(key(session_id))  # type: ignore[return-value]
+        return redis.ask(("GET", key(session_id)))[0]
     except redis.RedisError:
         return None
 

@@ -8,7 +8,6 @@ import contextlib
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
@@ -35,10 +34,9 @@ def shared_read_and(
     """`shared_read`, and what Redis has under `key`, in one round trip."""
     version_key, body_key = f"shared:{kind}", f"shared:{kind}:{hashlib.sha256(name.encode()).hexdigest()[:32]}"
     try:
-        answers: Any = redis.client().mget(version_key, body_key, key or version_key)
+        ((version, kept, beside),) = redis.ask(("MGET", version_key, body_key, key or version_key))
     except redis.RedisError:
         return with_etag(build()), None
-    version, kept, beside = answers
     version = version or b"0"
     if kept and kept.startswith(version + b"\n"):
         return _split(kept[len(version) + 1 :]), beside

@@ -4,9 +4,7 @@ One script takes the number, keeps the frame and publishes it, so frames leave i
 log is lost or too short, a client is told `gap` and reads afresh; nothing but time is lost.
 """
 
-import functools
-
-from redis.commands.core import Script
+import hashlib
 
 from common import redis
 from common.errors import NotFound
@@ -28,17 +26,18 @@ return seq
 """
 
 
-@functools.cache
-def _append_script() -> Script:
-    return redis.client().register_script(APPEND)
+APPEND_HASH = hashlib.sha1(APPEND.encode(), usedforsecurity=False).hexdigest()  # what Redis calls it
 
 
 def append(topic: str, body: bytes) -> int:
     """Numbers, keeps and publishes one frame (JSON without `seq`); returns its number."""
-    return _append_script()(
-        keys=[f"log:{{{topic}}}:seq", f"log:{{{topic}}}:frames"],
-        args=[body, KEPT_FRAMES, KEPT_SECONDS, CHANNEL_PREFIX + topic],
-    )
+    keys = (f"log:{{{topic}}}:seq", f"log:{{{topic}}}:frames")
+    arguments = (len(keys), *keys, body, KEPT_FRAMES, KEPT_SECONDS, CHANNEL_PREFIX + topic)
+    try:
+        (number,) = redis.ask(("EVALSHA", APPEND_HASH, *arguments))
+    except redis.NoScriptError:  # Redis was restarted
+        (number,) = redis.ask(("EVAL", APPEND, *arguments))
+    return int(number)
 
 
 def replay(topic: str, since: int | None) -> Replay:
