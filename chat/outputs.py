@@ -78,7 +78,7 @@ class ConversationOutput(serializers.Serializer):
     archived = serializers.BooleanField()
     muted_until = serializers.DateTimeField(allow_null=True)
     last_read_seq = serializers.IntegerField()
-    unread = serializers.IntegerField()
+    unread = serializers.IntegerField(help_text="messages of others after the mark, counted to 100")
     character = TalkingCharacter(allow_null=True)
     preview = serializers.CharField(allow_blank=True, help_text="the newest message's first 200 characters")
     preview_author = serializers.ChoiceField(choices=["user", "character"], allow_null=True)

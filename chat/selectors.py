@@ -236,7 +236,11 @@ CONVERSATION_SQL = """
 SELECT c.id, c.kind, c.title, c.model, c.persona_id, c.organization_id, c.last_seq, mb.last_message_at, c.created_at,
        c.updated_at, mb.role, mb.archived, mb.muted_until, mb.last_read_seq,
        ch.id, ch.name, ch.tagline,
-       newest.text, newest.author_kind, newest.status
+       newest.text, newest.author_kind, newest.status,
+       (SELECT count(*) FROM (
+         SELECT 1 FROM chat_message m
+         WHERE m.conversation_id = c.id AND m.seq > mb.last_read_seq AND m.deleted_at IS NULL
+           AND m.author_user_id IS DISTINCT FROM mb.user_id LIMIT 100) unread)
 FROM chat_member mb
 JOIN chat_conversation c ON c.id = mb.conversation_id
 LEFT JOIN characters_character ch ON ch.id = c.character_id
@@ -266,7 +270,7 @@ def conversation_data(row: tuple[Any, ...]) -> dict[str, Any]:
         "archived": row[11],
         "muted_until": row[12],
         "last_read_seq": row[13],
-        "unread": max(row[6] - row[13], 0),
+        "unread": row[20],
         "character": character,
         "preview": row[17] or "",
         "preview_author": row[18],

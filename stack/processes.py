@@ -14,7 +14,7 @@ def commands(host: str, port: int, *, reload: bool) -> dict[str, str]:
     """Shell commands by name. With `reload` each starts again when a source file changes."""
     web = (
         f"uvicorn config.asgi:application --host {host} --port {port} "
-        f"--timeout-graceful-shutdown {SHUTDOWN_SECONDS} --log-level warning --no-access-log"
+        f"--timeout-graceful-shutdown {SHUTDOWN_SECONDS} --log-level warning --no-access-log --no-proxy-headers"
     )
     others = {
         # One worker with RQ's scheduler inside, for jobs that are put off: the least memory that does everything.

@@ -63,7 +63,7 @@ class LiveSite:
         self._start(
             "server",
             ["-m", "uvicorn", "config.asgi:application", "--host", "127.0.0.1", "--port", str(self.port),
-             "--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"],
+             "--no-access-log", "--no-proxy-headers", "--log-level", "warning", "--timeout-graceful-shutdown", "5"],
         )  # fmt: skip
 
     def start_responder(self, name: str = "responder0") -> None:

@@ -162,3 +162,13 @@ def test_the_same_idempotency_key_starts_one_conversation(api, owner, character,
     other = api(owner).post("/api/conversations", {**body, "title": "x"}, **{"Idempotency-Key": "curtain-1"})
     assert problem(other) == (409, "CONFLICT")
     assert len(api(owner).get("/api/conversations").json()["items"]) == 1
+
+
+def test_unread_counts_messages_of_others_and_not_their_changes(api, owner, conversation, write_reply):
+    path = f"/api/conversations/{conversation}"
+    reply = api(owner).post(f"{path}/messages", {"text": "Well?"}).json()["reply"]
+    assert api(owner).get(path).json()["unread"] == 1
+    write_reply(reply)
+    assert api(owner).get(path).json()["unread"] == 1
+    api(owner).post(f"{path}/read", {"seq": reply["seq"]})
+    assert api(owner).get(path).json()["unread"] == 0
