@@ -88,7 +88,11 @@ def test_a_waiting_spend_gives_up_when_the_database_says_so(account):
     """A wallet that somebody keeps locked must not hold a caller for ever: the lock timeout of the site ends it."""
     settings = connection.settings_dict
     with psycopg.connect(
-        host=settings["HOST"], port=settings["PORT"], user=settings["USER"], dbname=settings["NAME"]
+        host=settings["HOST"],
+        port=settings["PORT"],
+        user=settings["USER"],
+        password=settings["PASSWORD"],
+        dbname=settings["NAME"],
     ) as other:
         other.execute("SELECT 1 FROM billing_wallet WHERE organization_id = %s FOR UPDATE", [account.id])
         with connection.cursor() as cursor:
