@@ -22,15 +22,11 @@ from billing.models import Kind
 from common.api import InputSerializer, TroupeView
 from common.errors import Forbidden, ValidationProblem
 from common.fields import Id, Text
+from common.openapi import PAGE
 from common.pagination import read_limit, wants_total
 from common.rendering import credits_string
 
 ORGANIZATION = OpenApiParameter("organization", OpenApiTypes.UUID, description="by default the personal one")
-PAGE = [
-    OpenApiParameter("cursor", str, description="`next` of the page before"),
-    OpenApiParameter("limit", int, description="1 to 100, 20 by default"),
-    OpenApiParameter("count", bool, description="true adds `total`"),
-]
 DECIMAL = re.compile(r"\d{1,13}(\.\d{1,7})?", re.ASCII)
 
 

@@ -15,15 +15,13 @@ from characters.inputs import CharacterChanges, CharacterInput, LorebookInput
 from characters.models import Category, Gender, Memory
 from common.api import TroupeView, no_content
 from common.errors import NotFound, Unauthenticated
-from common.pagination import Page, bad_cursor, page_by_id, read_limit, wants_total
+from common.openapi import PAGE
+from common.pagination import Page, bad_cursor, page_by_id, read_flag, read_limit, wants_total
 from common.rendering import to_json
 from common.shared_reads import SharedBody, shared_read, shared_read_and, shared_response, with_etag
 
 SHARED_SECONDS = 30  # likes and messages of others show in lists at most this late
 
-CURSOR = OpenApiParameter("cursor", str, description="`next` of the page before.")
-LIMIT = OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20})
-COUNT = OpenApiParameter("count", bool, description="`true` adds `total`.")
 ETAG = OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER, description="Answers 304 where it still holds.")
 ANYBODY: Any = [{}, {"bearer": []}, {"cookie": []}]  # signing in is not needed, and shows more
 FILTERS = [
@@ -47,7 +45,7 @@ FILTERS = [
 def read_listing(request: Request) -> Listing:
     """The list that a request asks for. Raises ValidationProblem, and Unauthenticated for `mine` of nobody."""
     query = request.query_params
-    own = query.get("mine") == "true"
+    own = read_flag(request, "mine")
     if own and not request.user.is_authenticated:
         raise Unauthenticated
     return discovery.checked(
@@ -99,7 +97,7 @@ class CharactersView(PubliclyRead):
 
     @extend_schema(
         operation_id="characters_list",
-        parameters=[*FILTERS, CURSOR, LIMIT, COUNT, ETAG],
+        parameters=[*FILTERS, *PAGE, ETAG],
         responses={200: shapes.CharacterPageShape, 304: None},
         auth=ANYBODY,
     )
@@ -220,7 +218,7 @@ class ImagesView(TroupeView):
 
     @extend_schema(
         operation_id="characters_images",
-        parameters=[CURSOR, LIMIT, COUNT],
+        parameters=[*PAGE],
         responses={200: shapes.ImagePageShape},
         auth=ANYBODY,
     )
@@ -236,7 +234,7 @@ class ImagesView(TroupeView):
 class MemoriesView(TroupeView):
     @extend_schema(
         operation_id="characters_memories",
-        parameters=[CURSOR, LIMIT, COUNT],
+        parameters=[*PAGE],
         responses={200: shapes.MemoryPageShape},
     )
     def get(self, request: Request, character_id: uuid.UUID) -> Response:

@@ -7,20 +7,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from characters import services, shapes
-from characters.api import COUNT, CURSOR, LIMIT
 from characters.inputs import PersonaChanges, PersonaInput
 from characters.models import Persona
 from characters.selectors import get_persona, persona_data
 from common.api import TroupeView, no_content
+from common.openapi import PAGE
 from common.pagination import page_by_id
 
 
 class PersonasView(TroupeView):
     idempotent = True
 
-    @extend_schema(
-        operation_id="personas_list", parameters=[CURSOR, LIMIT, COUNT], responses={200: shapes.PersonaPageShape}
-    )
+    @extend_schema(operation_id="personas_list", parameters=PAGE, responses={200: shapes.PersonaPageShape})
     def get(self, request: Request) -> Response:
         """One's own personas, newest first."""
         own = Persona.objects.filter(user_id=self.user_id)

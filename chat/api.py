@@ -13,13 +13,23 @@ from accounts.selectors import paying_organization
 from chat import inputs, outputs, selectors, services, topics
 from common.api import TroupeView, no_content
 from common.errors import ValidationProblem
-from common.pagination import Page, bad_cursor, decode_cursor, encode_cursor, read_limit, read_moment, wants_total
+from common.openapi import PAGE
+from common.pagination import (
+    Page,
+    bad_cursor,
+    decode_cursor,
+    encode_cursor,
+    read_flag,
+    read_limit,
+    read_moment,
+    wants_total,
+)
 
-CURSOR = [
-    OpenApiParameter("cursor", str, description="`next` of the page before"),
-    OpenApiParameter("limit", int, description="1 to 100, 20 by default"),
-    OpenApiParameter("count", bool, description="true adds `total`"),
-]
+AFTER = OpenApiParameter(
+    "after",
+    {"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
+    description="A `seq`: later messages, oldest first.",
+)
 KINDS = ("character", "direct", "room", "event")
 
 
@@ -34,7 +44,7 @@ class ConversationsView(TroupeView):
     @extend_schema(
         operation_id="conversations_list",
         parameters=[
-            *CURSOR,
+            *PAGE,
             OpenApiParameter("kind", str, enum=KINDS),
             OpenApiParameter("character", OpenApiTypes.UUID),
             OpenApiParameter("archived", bool),
@@ -43,7 +53,7 @@ class ConversationsView(TroupeView):
     )
     def get(self, request: Request) -> Response:
         """One's own conversations, the one with the newest message first."""
-        limit, archived = read_limit(request), request.query_params.get("archived") == "true"
+        limit, archived = read_limit(request), read_flag(request, "archived")
         items = selectors.conversations_of(
             self.user_id,
             limit=limit + 1,
@@ -109,7 +119,7 @@ class MessagesView(TroupeView):
 
     @extend_schema(
         operation_id="messages_list",
-        parameters=[*CURSOR, OpenApiParameter("after", int, description="a `seq`: later messages, oldest first")],
+        parameters=[*PAGE, AFTER],
         responses=outputs.MessagePage,
     )
     def get(self, request: Request, conversation_id: uuid.UUID) -> Response:

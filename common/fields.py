@@ -15,7 +15,11 @@ class Text(serializers.CharField):
 
 
 class Whole(serializers.IntegerField):
+    """`26.0` is as whole in JSON as `26`."""
+
     def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, float) and data.is_integer():
+            data = int(data)
         if type(data) is not int:
             self.fail("invalid")
         return super().to_internal_value(data)

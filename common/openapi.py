@@ -5,7 +5,8 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
-from common.api import TroupeView
+from common.api import InputSerializer, TroupeView
+from common.pagination import DEFAULT_LIMIT, MAX_LIMIT
 
 PROBLEM = {
     "type": "object",
@@ -26,6 +27,11 @@ PROBLEM = {
         "required_credits": {"type": "string"},
     },
 }
+PAGE = [
+    OpenApiParameter("cursor", str, description="`next` of the page before."),
+    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
+    OpenApiParameter("count", bool, description="`true` adds `total`."),
+]
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -35,6 +41,13 @@ class ContractSchema(AutoSchema):
     def get_tags(self) -> list[str]:
         parts = [part for part in self.path.split("/") if part and not part.startswith("{")]
         return [parts[1] if len(parts) > 1 else parts[0]]
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
+        if not isinstance(serializer, InputSerializer):
+            return super()._map_basic_serializer(serializer, direction)
+        # what may be left out is for the class to say: a PATCH alone makes nothing optional here
+        schema: dict[str, Any] = super()._map_basic_serializer(type(serializer)(), direction)
+        return schema | {"additionalProperties": False}
 
     def get_override_parameters(self) -> list[Any]:
         parameters = list(super().get_override_parameters())

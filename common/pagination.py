@@ -41,8 +41,17 @@ def read_limit(request: Request, default: int = DEFAULT_LIMIT) -> int:
     return int(text)
 
 
+def read_flag(request: Request, name: str) -> bool:
+    """`?name=true` or `false`, the default. Raises ValidationProblem."""
+    text = request.query_params.get(name, "").lower()
+    if text not in {"true", "false", ""}:
+        raise ValidationProblem(errors={name: ["Give true or false."]})
+    return text == "true"
+
+
 def wants_total(request: Request) -> bool:
-    return request.query_params.get("count") == "true"
+    """`?count=true`. Raises ValidationProblem."""
+    return read_flag(request, "count")
 
 
 def encode_cursor(values: Sequence[Any]) -> str:
