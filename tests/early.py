@@ -1,6 +1,7 @@
 """A pytest plugin, loaded with `-p` before Django reads its settings: the environment every test runs in."""
 
 import os
+from typing import Any
 from urllib.parse import urlsplit
 
 os.environ.setdefault("DJANGO_ENV", "test")
@@ -12,3 +13,7 @@ if "REDIS_URL" in os.environ:
     _url = urlsplit(os.environ["REDIS_URL"])
     _database = int(_url.path.strip("/") or 0) + _worker
     os.environ["REDIS_URL"] = _url._replace(path=f"/{_database}").geturl()
+
+
+def pytest_addoption(parser: Any) -> None:
+    parser.addoption("--examples", type=int, default=20, help="requests an operation of the API is tried with")

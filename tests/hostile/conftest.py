@@ -103,7 +103,7 @@ class Trying:
         try:
             with transaction.atomic():
                 yield
-        except Exception as error:
+        except (Exception, BaseExceptionGroup) as error:
             self.failures.append(f"{what}: {type(error).__name__}: {str(error)[:300]}")
 
 

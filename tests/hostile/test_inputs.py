@@ -194,6 +194,18 @@ def test_a_query_of_any_kind_is_answered_or_refused(things, owner, caller, tryin
                         }
 
 
+def test_a_flag_that_is_neither_is_refused(things, owner, caller, trying):
+    for door in READS:
+        for name in [
+            part["name"] for part in door.operation.get("parameters", []) if part["schema"].get("type") == "boolean"
+        ]:
+            for value in ("1", "yes", "tru", "null", "true,false", "\x00", "[]"):
+                with trying(f"{door} {name}={value}"):
+                    response = caller(owner).send("get", f"{where(door, things)}?{name}={quote(value)}")
+                    assert check_problem(response) == "VALIDATION_ERROR"
+                    assert response.json()["errors"].keys() == {name}
+
+
 def test_an_absurd_limit_is_refused(things, owner, caller, trying):
     for door in [door for door in READS if "limit" in door.query]:
         for value in bad.NUMBERS:
