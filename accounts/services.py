@@ -225,7 +225,9 @@ def refresh(*, refresh_token: str) -> SignedIn:
 
 @transaction.atomic
 def _rotate(session_id: uuid.UUID, token_id: str) -> SignedIn | None:
-    user = User.objects.filter(auth_sessions=session_id, is_active=True, deleted_at=None).first()
+    # the person before the session, as whoever changes their access takes them
+    people = User.objects.select_for_update(of=("self",), no_key=True)
+    user = people.filter(auth_sessions=session_id, is_active=True, deleted_at=None).first()
     if user is None:
         return None
     now = timezone.now()
@@ -278,7 +280,7 @@ def end_session(*, session_id: uuid.UUID, reason: str) -> bool:
 def end_sessions_of(*, user_id: uuid.UUID, reason: str) -> int:
     """Ends every session of a person (ban, deletion, new password, new role); returns how many."""
     live = AuthSession.objects.filter(user_id=user_id, ended_at=None)
-    ids = list(live.select_for_update().values_list("pk", flat=True))
+    ids = list(live.select_for_update().order_by("pk").values_list("pk", flat=True))
     live.filter(pk__in=ids).update(ended_at=timezone.now(), end_reason=reason)
     _announce_ends(ids)
     return len(ids)

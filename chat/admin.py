@@ -44,7 +44,7 @@ class VariantAdmin(ReadOnlyAdmin, FastModelAdmin):
     def stop(self, request: HttpRequest, queryset: QuerySet[Variant]) -> None:
         for message_id in set(queryset.values_list("message_id", flat=True)):
             with transaction.atomic():
-                message = Message.objects.select_for_update().get(pk=message_id)
+                message = Message.objects.select_for_update(no_key=True).get(pk=message_id)
                 stop_message(message)
                 audit.record(actor=request.user, action="reply_stopped", target=message)  # type: ignore[arg-type]
         messages.success(request, "They stop now.")

@@ -37,11 +37,13 @@ def update_persona(*, persona_id: uuid.UUID, user_id: uuid.UUID, changes: Mappin
     return persona
 
 
+@transaction.atomic
 def delete_persona(*, persona_id: uuid.UUID, user_id: uuid.UUID) -> None:
     """Conversations that used it go on without one. Raises NotFound for what is not this person's."""
-    deleted, _ = Persona.objects.filter(pk=persona_id, user_id=user_id).delete()
-    if not deleted:
+    persona = Persona.objects.select_for_update().filter(pk=persona_id, user_id=user_id).first()
+    if persona is None:
         raise NotFound
+    persona.delete()
 
 
 def _one_change_at_a_time(user_id: uuid.UUID) -> None:

@@ -132,7 +132,8 @@ def _check_model(model: str) -> None:
 def _persona_of(user_id: uuid.UUID, persona_id: uuid.UUID | None) -> Persona | None:
     if persona_id is None:
         return None
-    persona = Persona.objects.filter(pk=persona_id, user_id=user_id).first()
+    # locked, so that it is still there when the conversation that refers to it is
+    persona = Persona.objects.select_for_update(no_key=True).filter(pk=persona_id, user_id=user_id).first()
     if persona is None:
         raise NotFound("This persona is not one of yours.")
     return persona

@@ -225,7 +225,7 @@ def delete_message(*, message_id: uuid.UUID, user_id: uuid.UUID) -> None:
 def _own_message(message_id: uuid.UUID, user_id: uuid.UUID) -> Message:
     """The message, locked, if the person may change it. Raises NotFound, Forbidden."""
     seat = seat_at(message_id, user_id)
-    message = Message.objects.select_for_update().filter(pk=message_id, deleted_at=None).first()
+    message = Message.objects.select_for_update(no_key=True).filter(pk=message_id, deleted_at=None).first()
     if message is None:
         raise NotFound
     if message.author_user_id != user_id and not (message.author_character_id and seat.role == "owner"):

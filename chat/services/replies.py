@@ -199,7 +199,7 @@ def stop_message(message: Message) -> None:
     """Stops the message's reply if one is in progress. Call in a transaction."""
     from chat.services.writing import end_unclaimed
 
-    for variant in message.variants.select_for_update().filter(status__in=IN_PROGRESS):
+    for variant in message.variants.select_for_update(no_key=True).filter(status__in=IN_PROGRESS):
         if variant.lease_token is None:
             end_unclaimed(variant)
         else:
@@ -209,14 +209,18 @@ def stop_message(message: Message) -> None:
 
 def stop_all(*, conversation_id: uuid.UUID) -> None:
     """Stops every reply in progress in a conversation. Call in a transaction."""
-    for message in Message.objects.filter(conversation_id=conversation_id, status__in=IN_PROGRESS):
+    open_replies = Message.objects.filter(conversation_id=conversation_id, status__in=IN_PROGRESS)
+    messages = list(open_replies.select_for_update(no_key=True).order_by("pk"))
+    # all of them before the first wallet: who ends one of them has its rows and then waits for the wallet
+    list(Variant.objects.select_for_update(no_key=True).filter(message__in=messages).order_by("pk").values("pk"))
+    for message in messages:
         stop_message(message)
 
 
 def _reply(message_id: uuid.UUID, user_id: uuid.UUID) -> tuple[Seat, Message]:
     """A character's message, locked, and the caller's seat. Raises NotFound, Conflict."""
     seat = seat_at(message_id, user_id)
-    message = Message.objects.select_for_update().filter(pk=message_id, deleted_at=None).first()
+    message = Message.objects.select_for_update(no_key=True).filter(pk=message_id, deleted_at=None).first()
     if message is None:
         raise NotFound
     if message.author_character_id is None:

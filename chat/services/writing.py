@@ -1,6 +1,7 @@
 """Writing a reply, as the database sees it: claimed, saved on the way, ended. Only the responder calls this.
 
-Locks are always taken in the order message, variant, wallet, conversation.
+Locks are always taken in the order message, variant, wallet, conversation, and without their keys: a message that
+answers one of these refers to it while it holds the wallet.
 """
 
 import uuid
@@ -83,10 +84,11 @@ def claim(*, limit: int = 1, only: uuid.UUID | None = None) -> list[tuple[uuid.U
 
 def begin(variant_id: uuid.UUID, token: uuid.UUID) -> Assignment | None:
     """Everything that is needed to write a claimed reply; None if there is nothing to write any more."""
-    variant = Variant.objects.select_related("message").filter(pk=variant_id, lease_token=token).first()
+    open_replies = Variant.objects.select_related("message__conversation")
+    variant = open_replies.filter(pk=variant_id, lease_token=token).first()
     if variant is None:
         return None
-    if variant.stop_requested:
+    if variant.stop_requested or variant.message.conversation.deleted_at is not None:
         _end(variant, token, Status.STOPPED)
         return None
     if variant.attempts > 1 + settings.REPLY_TAKEOVERS:
@@ -123,8 +125,8 @@ def _start_over(variant: Variant) -> Variant | None:
 
     A new variant, because deltas count from 0 in each, and those of the dead run have been seen.
     """
-    message = Message.objects.select_for_update().get(pk=variant.message_id)
-    old = Variant.objects.select_for_update().get(pk=variant.pk)
+    message = Message.objects.select_for_update(no_key=True).get(pk=variant.message_id)
+    old = Variant.objects.select_for_update(no_key=True).get(pk=variant.pk)
     if old.lease_token != variant.lease_token:
         return None
     index = (message.variants.aggregate(last=Max("index"))["last"] or 0) + 1
@@ -156,7 +158,10 @@ def _start_over(variant: Variant) -> Variant | None:
 
 
 def checkpoint(*, variant_id: uuid.UUID, token: uuid.UUID, text: str, next_index: int) -> Lease:
-    """Saves the text so far and renews the lease; tells whether to go on."""
+    """Saves the text so far and renews the lease; tells whether to go on.
+
+    It has the variant before the message, so it never waits for the message: the next time will do.
+    """
     row = fetch_one(
         """
         WITH saved AS (
@@ -164,9 +169,11 @@ def checkpoint(*, variant_id: uuid.UUID, token: uuid.UUID, text: str, next_index
                  first_token_at = CASE WHEN %(next)s > base_index THEN COALESCE(first_token_at, now()) END
           WHERE id = %(id)s AND lease_token = %(token)s
           RETURNING stop_requested, message_id
+        ), free AS (
+          SELECT m.id FROM chat_message m JOIN saved ON m.id = saved.message_id
+          WHERE m.status = 'pending' FOR NO KEY UPDATE OF m SKIP LOCKED
         ), shown AS (
-          UPDATE chat_message m SET status = 'streaming' FROM saved
-          WHERE m.id = saved.message_id AND m.status = 'pending'
+          UPDATE chat_message m SET status = 'streaming' FROM free WHERE m.id = free.id
         )
         SELECT stop_requested FROM saved
         """,
@@ -192,8 +199,8 @@ def finish(
 
     Nothing is charged for a reply that ended before its first token.
     """
-    message = Message.objects.select_for_update().get(pk=assignment.message_id)
-    variant = Variant.objects.select_for_update().filter(
+    message = Message.objects.select_for_update(no_key=True).get(pk=assignment.message_id)
+    variant = Variant.objects.select_for_update(no_key=True).filter(
         pk=assignment.variant_id, lease_token=assignment.token, status__in=IN_PROGRESS
     ).first()  # fmt: skip
     if variant is None:
@@ -235,8 +242,8 @@ def give_back(*, variant_id: uuid.UUID, token: uuid.UUID) -> None:
 @transaction.atomic
 def _end(variant: Variant, token: uuid.UUID, status: Status, failure: Failure | None = None) -> None:
     """Ends a reply of which nothing more will be written, with what its last checkpoint has."""
-    message = Message.objects.select_for_update().get(pk=variant.message_id)
-    held = Variant.objects.select_for_update().filter(pk=variant.pk, lease_token=token).first()
+    message = Message.objects.select_for_update(no_key=True).get(pk=variant.message_id)
+    held = Variant.objects.select_for_update(no_key=True).filter(pk=variant.pk, lease_token=token).first()
     if held is None:
         return
     held.text = held.text or held.base_text
