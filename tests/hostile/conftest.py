@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -12,7 +13,10 @@ from django.test import Client
 
 from common.context import WELL_FORMED
 from common.database import fetch_all
+from tests.hostile.crowd import Log
+from tests.live import LiveSite
 from tests.people import Person
+from tests.standins.openai_server import OpenAIServer
 
 # Codes of the contract's section 1, by status.
 CODES = {
@@ -159,3 +163,26 @@ def application(db: None) -> Iterator[Any]:
     yield application
     request_started.connect(close_old_connections)
     request_finished.connect(close_old_connections)
+
+
+@pytest.fixture(scope="package")
+def provider() -> Iterator[OpenAIServer]:
+    with OpenAIServer(models=("stand-in",)) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def site(django_db_setup: None, provider: OpenAIServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
+    """One server and one responder for all tests that leave them alive."""
+    log = tmp_path_factory.mktemp("site") / "log"
+    speaking = {"TEXT_BASE_URL": provider.base_url, "TEXT_API_KEY": "test-key", "TEXT_MODEL": "stand-in"}
+    with LiveSite(**speaking, RATE_LIMIT_FACTOR="1000000", LOG_FILE_PATH=str(log)) as site:
+        yield site
+
+
+@pytest.fixture
+def log(site: LiveSite) -> Iterator[Log]:
+    """The site's log of this test; it must hold no error of ours."""
+    log = Log(Path(site.environment["LOG_FILE_PATH"]))
+    yield log
+    assert not log.errors(), log.text[-5_000:]
