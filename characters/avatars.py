@@ -5,8 +5,13 @@ import uuid
 from django.conf import settings
 
 
+def avatar_prefix() -> str:
+    """What stands before `<id>.svg`, for answers that the database writes."""
+    return f"{settings.PUBLIC_URL}/portraits/"
+
+
 def avatar_url(character_id: uuid.UUID | str) -> str:
-    return f"{settings.PUBLIC_URL}/portraits/{character_id}.svg"
+    return f"{avatar_prefix()}{character_id}.svg"
 
 
 def avatar_path(character_id: uuid.UUID | str) -> str:

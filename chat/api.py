@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
+import orjson
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -128,14 +129,14 @@ class MessagesView(TroupeView):
         after = _read_seq("after", request.query_params.get("after"))
         place = _read_cursor_seq(cursor) if cursor else None
         if after is not None:
-            items = selectors.messages_after(
+            lines = selectors.messages_after(
                 conversation_id, self.user_id, after=after if place is None else place, limit=limit + 1
             )
         else:
-            items = selectors.messages_before(conversation_id, self.user_id, before=place, limit=limit + 1)
+            lines = selectors.messages_before(conversation_id, self.user_id, before=place, limit=limit + 1)
         total = selectors.count_messages(conversation_id) if wants_total(request) else None
-        following = encode_cursor([items[limit - 1]["seq"]]) if len(items) > limit else None
-        return Response(Page(items[:limit], following, total).data())
+        following = encode_cursor([lines[limit - 1].seq]) if len(lines) > limit else None
+        return Response(Page([orjson.Fragment(line.body) for line in lines[:limit]], following, total).data())
 
     @extend_schema(operation_id="messages_create", request=inputs.MessageInput, responses={201: outputs.SentOutput})
     def post(self, request: Request, conversation_id: uuid.UUID) -> Response:

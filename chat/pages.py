@@ -1,6 +1,7 @@
 """Chat in the web app: one's conversations, and the stage."""
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -77,7 +78,7 @@ def chat(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
         raise NotFound
     # the number is read before the messages: what happens in between is sent again rather than missed
     newest_first = selectors.messages_before(conversation_id, claims.user_id, before=None, limit=FIRST_MESSAGES + 1)
-    shown = newest_first[:FIRST_MESSAGES][::-1]
+    shown = [line.data() for line in newest_first[:FIRST_MESSAGES][::-1]]
     voice = voice_of(conversation["model"])
     stage = {
         "conversation": conversation_id,
@@ -99,4 +100,8 @@ def chat(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
 
 
 def _line(message: dict[str, Any], user_id: uuid.UUID) -> dict[str, Any]:
-    return message | {"html": stage_html(message["text"]), "own": message["author"]["id"] == user_id}
+    return message | {
+        "html": stage_html(message["text"]),
+        "own": message["author"]["id"] == str(user_id),
+        "created_at": datetime.fromisoformat(message["created_at"]),
+    }

@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from chat import live, topics
 from chat.models import Status
 from chat.nudges import CHANNEL
+from chat.selectors import read_message
 from chat.services import writing
 from chat.services.writing import Assignment, Failure
 from common import redis
@@ -49,6 +50,7 @@ class Run:
         self.usage: TextUsage | None = None
         self.stopping = False
         self.lost = False
+        self.interrupted = False
         self.reading: asyncio.Task[None] | None = None
         self.claimed_at = time.perf_counter()
         self.topic = topics.topic_of(assignment.conversation_id)
@@ -137,28 +139,40 @@ class Run:
         text, self.fresh = self.fresh, ""
         index = self.next_index
         self.deltas.append(text)
-        data = topics.delta_data(self.assignment.message_id, self.assignment.index, index, text)
-        run = f"{self.assignment.message_id}/{self.assignment.index}"
-        payload = pack(encode(self.topic, "chat.delta", data), run=run, index=index)
-        key = live.key(self.assignment.variant_id)
         try:
-            async with self.client.pipeline(transaction=False) as pipeline:
-                pipeline.rpush(key, text)
-                pipeline.expire(key, live.KEPT_SECONDS)
-                pipeline.publish(CHANNEL_PREFIX + self.topic, payload)
-                length = (await pipeline.execute())[0]
-            if length != len(self.deltas):
-                await self._rewrite_live(key)
+            if self.interrupted:
+                await self._show_afresh()
+            else:
+                await self._send_delta(text, index)
         except (redis.RedisError, OSError):
+            self.interrupted = True
             log.warning("delta not published", topic=self.topic)
 
-    async def _rewrite_live(self, key: str) -> None:
-        """Redis was restarted, or holds a dead run's words."""
+    async def _send_delta(self, text: str, index: int) -> None:
+        data = topics.delta_data(self.assignment.message_id, self.assignment.index, index, text)
+        run = f"{self.assignment.message_id}/{self.assignment.index}"
+        key = live.key(self.assignment.variant_id)
+        async with self.client.pipeline(transaction=False) as pipeline:
+            pipeline.rpush(key, text)
+            pipeline.expire(key, live.KEPT_SECONDS)
+            pipeline.publish(
+                CHANNEL_PREFIX + self.topic, pack(encode(self.topic, "chat.delta", data), run=run, index=index)
+            )
+            length = (await pipeline.execute())[0]
+        if length != len(self.deltas):
+            await self._show_afresh()
+
+    async def _show_afresh(self) -> None:
+        """Redis was away, or holds a dead run's words: followers may lack deltas, so they get the whole text so far."""
+        key = live.key(self.assignment.variant_id)
         async with self.client.pipeline(transaction=True) as pipeline:
             pipeline.delete(key)
             pipeline.rpush(key, *self.deltas)
             pipeline.expire(key, live.KEPT_SECONDS)
             await pipeline.execute()
+        message = await in_thread(read_message, self.assignment.message_id)
+        await self.client.publish(CHANNEL_PREFIX + self.topic, pack(encode(self.topic, "chat.updated", message)))
+        self.interrupted = False
 
     # --- the row ---------------------------------------------------------------------------------------------------
 

@@ -1,13 +1,14 @@
 """Reads of conversations and messages. Who is no member is told there is nothing."""
 
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from characters.selectors import avatar_url
-from chat import live
+from chat.lines import Line, read_lines
 from chat.models import IN_PROGRESS
 from chat.topics import deleted_data, topic_of
 from common.database import fetch_all, fetch_one
@@ -17,24 +18,6 @@ from common.realtime.frames import Frame, encode
 
 # A client that missed more than this reads afresh instead.
 REPLAYED_CHANGES = 500
-
-MESSAGE_SQL = """
-SELECT m.id, m.conversation_id, m.seq, m.rev, m.parent_id, m.reply_to_id, m.author_kind, m.text, m.status, m.variant,
-       m.client_id, m.edited_at, m.deleted_at, m.created_at,
-       COALESCE(m.author_character_id, m.author_user_id) AS author_id,
-       COALESCE(ch.name, NULLIF(u.display_name, ''), u.username) AS author_name,
-       CASE WHEN m.author_kind = 'character' THEN (
-         SELECT json_agg(json_build_array(v.index, v.id, v.status, v.created_at, v.base_index, v.base_text,
-                                          v.next_index, v.text, v.error_code, v.error_detail) ORDER BY v.index)
-         FROM (SELECT index, id, status, created_at, base_index, error_code, error_detail, next_index,
-                      CASE WHEN status IN ('pending', 'streaming') THEN base_text END AS base_text,
-                      CASE WHEN status IN ('pending', 'streaming') THEN text END AS text
-               FROM chat_variant WHERE message_id = m.id) v
-       ) END AS variants
-FROM chat_message m
-LEFT JOIN accounts_user u ON u.id = m.author_user_id
-LEFT JOIN characters_character ch ON ch.id = m.author_character_id
-"""
 
 IS_MEMBER = """
 EXISTS (SELECT 1 FROM chat_member mb JOIN chat_conversation c ON c.id = mb.conversation_id
@@ -82,103 +65,33 @@ def seat_at(message_id: uuid.UUID, user_id: uuid.UUID) -> Seat:
     return seat_of(row[0], user_id)
 
 
-def message_data(row: tuple[Any, ...], deltas: dict[uuid.UUID, list[str]] | None = None) -> dict[str, Any]:
-    """The contract's message from one row of MESSAGE_SQL. A reply in progress has its text so far and `next_index`."""
-    (id_, conversation, seq, rev, parent, reply_to, kind, text, status, selected, client_id, edited_at, _deleted,
-     created_at, author_id, author_name, variants) = row  # fmt: skip
-    data = {
-        "id": id_,
-        "conversation": conversation,
-        "seq": seq,
-        "rev": rev,
-        "parent": parent,
-        "author": {
-            "id": author_id,
-            "kind": kind,
-            "name": author_name,
-            "avatar": avatar_url(author_id) if kind == "character" else None,
-        },
-        "text": text,
-        "status": status,
-        "reply_to": reply_to,
-        "reactions": [],
-        "variants": [],
-        "variant": selected,
-        "attachments": [],
-        "client_id": client_id,
-        "edited_at": edited_at,
-        "created_at": created_at,
-    }
-    if variants:
-        data["variants"] = [{"index": v[0], "id": v[1], "status": v[2], "created_at": _utc(v[3])} for v in variants]
-        current = next((v for v in variants if v[0] == selected), None)
-        if current:
-            _add_progress(data, current, deltas or {})
-    return data
-
-
-def _add_progress(data: dict[str, Any], current: list[Any], deltas: dict[uuid.UUID, list[str]]) -> None:
-    _, variant_id, status, _, base_index, base_text, next_index, text, error_code, error_detail = current
-    if status in IN_PROGRESS:
-        parts = deltas.get(uuid.UUID(variant_id), [])
-        if base_index + len(parts) >= next_index:
-            data["text"], data["next_index"] = base_text + "".join(parts), base_index + len(parts)
-        else:  # Redis has lost the live text: the last checkpoint
-            data["text"], data["next_index"] = text, next_index
-    elif error_code:
-        data["error"] = {"code": error_code, "detail": error_detail}
-
-
-def _utc(text: str) -> str:
-    return datetime.fromisoformat(text).isoformat().replace("+00:00", "Z")
-
-
-def render_messages(rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
-    """Messages with the live text of those in progress, in the order given."""
-    rows = list(rows)
-    running = [
-        uuid.UUID(variant[1])
-        for row in rows
-        for variant in row[16] or []
-        if variant[0] == row[9] and variant[2] in IN_PROGRESS
-    ]
-    deltas = live.read(running)
-    return [message_data(row, deltas) for row in rows]
-
-
 def read_message(message_id: uuid.UUID) -> dict[str, Any]:
     """One message as it is now, for who has been authorised already."""
-    rows = fetch_all(f"{MESSAGE_SQL} WHERE m.id = %s", [message_id], prepared=True)
-    return render_messages(rows)[0]
+    (line,) = read_lines("WHERE m.id = %(message)s", {"message": message_id})
+    return line.data()
 
 
-def messages_before(
-    conversation_id: uuid.UUID, user_id: uuid.UUID, *, before: int | None, limit: int
-) -> list[dict[str, Any]]:
+def messages_before(conversation_id: uuid.UUID, user_id: uuid.UUID, *, before: int | None, limit: int) -> list[Line]:
     """At most `limit` messages with a smaller `seq`, newest first. Raises NotFound."""
-    rows = fetch_all(
-        f"""{MESSAGE_SQL} WHERE m.conversation_id = %(conversation)s AND m.deleted_at IS NULL AND m.seq < %(before)s
-        AND {IS_MEMBER} ORDER BY m.seq DESC LIMIT %(limit)s""",
-        {
-            "conversation": conversation_id,
-            "user": user_id,
-            "before": before or 2**62,
-            "limit": limit,
-        },
-        prepared=True,
+    return _read_as_member(
+        f"m.seq < %(before)s AND {IS_MEMBER} ORDER BY m.seq DESC LIMIT %(limit)s",
+        {"conversation": conversation_id, "user": user_id, "before": before or 2**62, "limit": limit},
     )
-    return _rendered_for_member(rows, conversation_id, user_id)
 
 
-def messages_after(conversation_id: uuid.UUID, user_id: uuid.UUID, *, after: int, limit: int) -> list[dict[str, Any]]:
+def messages_after(conversation_id: uuid.UUID, user_id: uuid.UUID, *, after: int, limit: int) -> list[Line]:
     """At most `limit` messages with a greater `seq`, oldest first. Raises NotFound."""
-    rows = fetch_all(
-        f"""{MESSAGE_SQL} WHERE m.conversation_id = %(conversation)s AND m.deleted_at IS NULL AND m.seq > %(after)s
-        AND {IS_MEMBER} ORDER BY m.seq LIMIT %(limit)s""",
+    return _read_as_member(
+        f"m.seq > %(after)s AND {IS_MEMBER} ORDER BY m.seq LIMIT %(limit)s",
         {"conversation": conversation_id, "user": user_id, "after": after, "limit": limit},
-        prepared=True,
     )
-    return _rendered_for_member(rows, conversation_id, user_id)
+
+
+def _read_as_member(conditions: str, params: dict[str, Any]) -> list[Line]:
+    lines = read_lines(f"WHERE m.conversation_id = %(conversation)s AND m.deleted_at IS NULL AND {conditions}", params)
+    if not lines:
+        seat_of(params["conversation"], params["user"])  # an empty page, or nothing of theirs
+    return lines
 
 
 def count_messages(conversation_id: uuid.UUID) -> int:
@@ -186,14 +99,6 @@ def count_messages(conversation_id: uuid.UUID) -> int:
         "SELECT count(*) FROM chat_message WHERE conversation_id = %s AND deleted_at IS NULL", [conversation_id]
     )
     return row[0] if row else 0
-
-
-def _rendered_for_member(
-    rows: list[tuple[Any, ...]], conversation_id: uuid.UUID, user_id: uuid.UUID
-) -> list[dict[str, Any]]:
-    if not rows:
-        seat_of(conversation_id, user_id)  # an empty page, or nothing of theirs
-    return render_messages(rows)
 
 
 def replay_conversation(identity: Any, conversation_id: str, since: int | None) -> Replay:
@@ -209,27 +114,22 @@ def replay_conversation(identity: Any, conversation_id: str, since: int | None) 
         return Replay(latest=seat.last_seq)
     if since > seat.last_seq or seat.last_seq - since > REPLAYED_CHANGES:
         return Replay(latest=seat.last_seq, gap=True)
-    rows = fetch_all(
-        f"""{MESSAGE_SQL} WHERE m.conversation_id = %s AND m.rev <= %s
-        AND (m.rev > %s OR m.status IN ('pending', 'streaming')) ORDER BY m.rev""",
-        [parsed, seat.last_seq, since],
+    lines = read_lines(
+        """WHERE m.conversation_id = %(conversation)s AND m.rev <= %(latest)s
+        AND (m.rev > %(since)s OR m.status IN ('pending', 'streaming')) ORDER BY m.rev""",
+        {"conversation": parsed, "latest": seat.last_seq, "since": since},
     )
-    floors: dict[str, int] = {}
-    frames = []
-    for row, data in zip(rows, render_messages(rows), strict=True):
-        frames.append(_frame_of(row, data, since))
-        if "next_index" in data:
-            floors[f"{data['id']}/{data['variant']}"] = data["next_index"]
-    return Replay(latest=seat.last_seq, frames=frames, floors=floors)
+    floors = {f"{line.id}/{line.variant}": line.next_index for line in lines if line.next_index is not None}
+    return Replay(latest=seat.last_seq, frames=[_frame_of(line, parsed, since) for line in lines], floors=floors)
 
 
-def _frame_of(row: tuple[Any, ...], data: dict[str, Any], since: int) -> Frame:
-    topic, deleted_at = topic_of(data["conversation"]), row[12]
-    if deleted_at is not None:
-        gone = deleted_data(data["conversation"], data["id"], data["seq"], data["rev"])
-        return Frame(encode(topic, "chat.deleted", gone, seq=data["rev"]).decode(), seq=data["rev"])
-    kind = "chat.message" if data["seq"] > since else "chat.updated"
-    return Frame(encode(topic, kind, data, seq=data["rev"]).decode(), seq=data["rev"])
+def _frame_of(line: Line, conversation_id: uuid.UUID, since: int) -> Frame:
+    topic = topic_of(conversation_id)
+    if line.deleted:
+        gone = deleted_data(conversation_id, line.id, line.seq, line.rev)
+        return Frame(encode(topic, "chat.deleted", gone, seq=line.rev).decode(), seq=line.rev)
+    kind = "chat.message" if line.seq > since else "chat.updated"
+    return Frame(encode(topic, kind, orjson.Fragment(line.body), seq=line.rev).decode(), seq=line.rev)
 
 
 CONVERSATION_SQL = """
