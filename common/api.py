@@ -104,8 +104,9 @@ class TroupeView(APIView):
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
-        for name, value in getattr(self, "gate", Gate("")).headers.items():
-            response.headers[name] = value
+        if gate := getattr(self, "gate", None):
+            for name, value in gate.headers.items():
+                response.headers[name] = value
         return response
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.utils.functional import Promise
 from rest_framework.exceptions import ParseError
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
@@ -48,6 +49,16 @@ class ORJSONRenderer(BaseRenderer):
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
         return b"" if data is None else to_json(data)
+
+
+class PlainNegotiation(DefaultContentNegotiation):
+    """JSON at once for who plainly takes it, which is nearly everybody; other wishes are weighed by the library."""
+
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
+        accept, (first, *others) = request.META.get("HTTP_ACCEPT", "*/*"), renderers
+        if not others and ";" not in accept and ("*/*" in accept or first.media_type in accept):
+            return first, first.media_type
+        return super().select_renderer(request, renderers, format_suffix)
 
 
 class ORJSONParser(BaseParser):

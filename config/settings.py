@@ -200,6 +200,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["common.rendering.ORJSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["common.rendering.ORJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "common.rendering.PlainNegotiation",
     "DEFAULT_SCHEMA_CLASS": "common.openapi.ContractSchema",
     "EXCEPTION_HANDLER": "common.errors.handle_exception",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

@@ -12,7 +12,7 @@ import characters.urls
 import chat.urls
 from common import health
 
-APPS = [accounts, billing, characters, chat]
+APPS = [chat, characters, billing, accounts]  # addresses are tried in this order, so the busiest come first
 
 handler400 = "config.errors.bad_request"
 handler403 = "config.errors.permission_denied"
