@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-import orjson
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -136,7 +135,7 @@ class MessagesView(TroupeView):
             lines = selectors.messages_before(conversation_id, self.user_id, before=place, limit=limit + 1)
         total = selectors.count_messages(conversation_id) if wants_total(request) else None
         following = encode_cursor([lines[limit - 1].seq]) if len(lines) > limit else None
-        return Response(Page([orjson.Fragment(line.body) for line in lines[:limit]], following, total).data())
+        return Response(Page([line.content for line in lines[:limit]], following, total).data())
 
     @extend_schema(operation_id="messages_create", request=inputs.MessageInput, responses={201: outputs.SentOutput})
     def post(self, request: Request, conversation_id: uuid.UUID) -> Response:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from characters.selectors import avatar_url
 from chat.lines import Line, read_lines
 from chat.models import IN_PROGRESS
@@ -129,7 +127,7 @@ def _frame_of(line: Line, conversation_id: uuid.UUID, since: int) -> Frame:
         gone = deleted_data(conversation_id, line.id, line.seq, line.rev)
         return Frame(encode(topic, "chat.deleted", gone, seq=line.rev).decode(), seq=line.rev)
     kind = "chat.message" if line.seq > since else "chat.updated"
-    return Frame(encode(topic, kind, orjson.Fragment(line.body), seq=line.rev).decode(), seq=line.rev)
+    return Frame(encode(topic, kind, line.content, seq=line.rev).decode(), seq=line.rev)
 
 
 CONVERSATION_SQL = """
