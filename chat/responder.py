@@ -7,7 +7,7 @@ their provider, and publishes each piece as it comes. It owns the run: clients o
 import asyncio
 import time
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import aclosing, suppress
 
 import structlog
@@ -231,10 +231,11 @@ class Responder:
         self.tasks: set[asyncio.Task[None]] = set()
         self.leaving = asyncio.Event()
 
-    async def run(self) -> None:
-        """Until `leave` is called; then what is being written gets its time to end."""
+    async def run(self, on_start: Callable[[], None] = lambda: None) -> None:
+        """Until `leave` is called; then what is being written gets its time to end. Calls `on_start` once it works."""
         build_text_providers()
         loops = [asyncio.create_task(self._listen()), asyncio.create_task(self._sweep())]
+        on_start()
         await self.leaving.wait()
         for loop in loops:
             loop.cancel()

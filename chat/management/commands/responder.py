@@ -20,5 +20,8 @@ class Command(BaseCommand):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
             loop.add_signal_handler(number, responder.leave)
+        await responder.run(on_start=self._say_ready)
+
+    def _say_ready(self) -> None:
         self.stdout.write("responder is ready")
-        await responder.run()
+        self.stdout.flush()
