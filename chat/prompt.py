@@ -7,8 +7,8 @@ from typing import Any
 from characters.macros import fill
 from characters.models import Character
 from characters.selectors import prompt_material, voice_material
-from chat.models import Conversation, Member, Message
-from common.database import fetch_all
+from chat.models import Conversation, Message
+from common.database import fetch_all, fetch_one
 from common.tokens import count_tokens
 from generation.models import AIModel
 from generation.providers.text.base import TextMessage, TextRequest, Voice
@@ -60,14 +60,16 @@ def _scene(conversation: Conversation) -> Scene:
     assert conversation.character is not None
     if conversation.persona:
         return Scene(conversation.character, conversation.persona.name, conversation.persona.description)
-    owner = (
-        Member.objects.select_related("user")
-        .only("user__display_name", "user__username", "conversation_id")
-        .filter(conversation=conversation, role=Member.Role.OWNER)
-        .first()
+    owner = fetch_one(
+        """
+        SELECT COALESCE(NULLIF(u.display_name, ''), u.username)
+        FROM chat_member mb JOIN accounts_user u ON u.id = mb.user_id
+        WHERE mb.conversation_id = %s AND mb.role = 'owner' LIMIT 1
+        """,
+        [conversation.pk],
+        prepared=True,
     )
-    name = (owner.user.display_name or owner.user.username) if owner else "User"
-    return Scene(conversation.character, name, "")
+    return Scene(conversation.character, owner[0] if owner else "User", "")
 
 
 def _opening(scene: Scene) -> list[TextMessage]:

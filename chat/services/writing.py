@@ -18,7 +18,7 @@ from django.utils import timezone
 from billing import services as billing
 from characters.services import count_messages
 from chat import live, topics
-from chat.models import IN_PROGRESS, Conversation, Message, Status, Variant
+from chat.models import IN_PROGRESS, Message, Status, Variant
 from chat.numbers import next_number
 from chat.prompt import build_request
 from chat.selectors import read_message
@@ -31,6 +31,7 @@ from generation.selectors import price_of, text_model_for
 
 log = structlog.get_logger(__name__)
 Lease = Literal["held", "stop", "lost"]
+SCENE = "message__conversation"
 GAVE_UP = "The reply could not be written. Nothing was charged; please try again."
 
 
@@ -65,11 +66,12 @@ UPDATE chat_variant SET status = 'streaming', lease_token = %(token)s, lease_unt
 WHERE id IN (
   SELECT id FROM chat_variant
   WHERE status IN ('pending', 'streaming') AND (lease_until IS NULL OR lease_until < now())
-    AND (%(only)s::uuid IS NULL OR id = %(only)s::uuid)
+    {which}
   ORDER BY created_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 RETURNING id
 """
+CLAIM_ANY, CLAIM_ONE = CLAIM.format(which=""), CLAIM.format(which="AND id = %(only)s")
 
 
 def claim(*, limit: int = 1, only: uuid.UUID | None = None) -> list[tuple[uuid.UUID, uuid.UUID]]:
@@ -79,13 +81,13 @@ def claim(*, limit: int = 1, only: uuid.UUID | None = None) -> list[tuple[uuid.U
     """
     token = new_id()
     params = {"token": token, "lease": _lease(), "only": only, "limit": limit}
-    return [(row[0], token) for row in fetch_all(CLAIM, params)]
+    return [(row[0], token) for row in fetch_all(CLAIM_ONE if only else CLAIM_ANY, params, prepared=True)]
 
 
 def begin(variant_id: uuid.UUID, token: uuid.UUID) -> Assignment | None:
     """Everything that is needed to write a claimed reply; None if there is nothing to write any more."""
-    open_replies = Variant.objects.select_related("message__conversation")
-    variant = open_replies.filter(pk=variant_id, lease_token=token).first()
+    scenes = Variant.objects.select_related(f"{SCENE}__character", f"{SCENE}__persona")
+    variant = scenes.defer(f"{SCENE}__character__search").filter(pk=variant_id, lease_token=token).first()
     if variant is None:
         return None
     if variant.stop_requested or variant.message.conversation.deleted_at is not None:
@@ -103,7 +105,7 @@ def begin(variant_id: uuid.UUID, token: uuid.UUID) -> Assignment | None:
 
 def _assignment(variant: Variant, token: uuid.UUID) -> Assignment:
     message = variant.message
-    conversation = Conversation.objects.select_related("character", "persona").get(pk=message.conversation_id)
+    conversation = message.conversation
     model = text_model_for(variant.model)
     request = build_request(
         conversation,
