@@ -52,7 +52,8 @@ class Limits:
         environ = {**os.environ, "PGPASSWORD": address.password or ""}
         done = subprocess.run(
             [program, "-n", "-M", "prepared", "-c", str(PGBENCH_CLIENTS), "-j", "2",
-             "-T", str(max(1, round(self.seconds))), "-f", path, "-h", str(address.hostname), "-p", str(address.port), "-U", str(address.username),
+             "-T", str(max(1, round(self.seconds))), "-f", path,
+             "-h", str(address.hostname), "-p", str(address.port), "-U", str(address.username),
              address.path.lstrip("/")],
             env=environ, capture_output=True, text=True, check=False,
         )  # fmt: skip

@@ -108,7 +108,8 @@ def _characters() -> Iterator[Character]:
         yield Character(
             id=world.row_id("character", row.number), created_at=row.created_at, updated_at=row.created_at,
             creator_id=world.row_id("user", row.creator), name=row.name, tagline=row.tagline,
-            description=row.description,            greeting=f"*looks up* You found me. I am {row.name}.", age=row.age, gender=row.gender, tags=row.tags,
+            description=row.description, greeting=f"*looks up* You found me. I am {row.name}.",
+            age=row.age, gender=row.gender, tags=row.tags,
             category=row.category, likes_amount=row.likes, messages_amount=row.messages,
             visibility="public" if row.public else "private", published_at=row.created_at if row.public else None,
         )  # fmt: skip

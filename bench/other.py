@@ -61,7 +61,7 @@ def read_other(path: Path) -> Other:
 
 
 def environ(database_url: str, redis_url: str) -> dict[str, str]:
-    """What the other's commands are told: PostgreSQL, as psql understands it, and Redis. They make their own database."""
+    """What the other's commands are told: PostgreSQL, as psql understands it, and Redis. Their database they make."""
     postgres, redis = urlsplit(database_url), urlsplit(redis_url)
     return {
         **os.environ,

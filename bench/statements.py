@@ -1,6 +1,6 @@
 """The application's own statements as pgbench scripts: what PostgreSQL alone could do of the same work.
 
-They are recorded from calls of the code that is measured, so a limit stays the limit of what runs. pgbench picks the rows
+They are recorded from calls of the code that is measured, so a limit is that of what runs. pgbench picks the rows
 at random: an id is written as its kind's prefix and a random number (see `bench.world`).
 """
 

@@ -97,7 +97,8 @@ def characters() -> Iterator[Character]:
             tagline=f"{_article(trait).capitalize()} {trait} {role}",
             description=(
                 f"{name} is {_article(trait)} {trait} {role} from {rng.choice(words.PLACES)}, "
-                f"who {rng.choice(words.HABITS)} and {rng.choice(words.SECRETS)}. {rng.choice(words.OPENINGS)} Behind the {rng.choice(words.TRAITS)} "
+                f"who {rng.choice(words.HABITS)} and {rng.choice(words.SECRETS)}. {rng.choice(words.OPENINGS)} "
+                f"Behind the {rng.choice(words.TRAITS)} "
                 f"smile, for those who stay, waits a story about {rng.choice(words.PLACES)}."
             ),
             age=rng.randint(18, 57),
