@@ -58,7 +58,14 @@ def configure(options: dict[str, Any]) -> None:
             "handlers": handlers,
             "root": {"handlers": list(handlers), "level": options["level"]},
             # the request's own line says it all; Django's would repeat it without the id
-            "loggers": {**quiet, "django.request": {"level": "CRITICAL"}, "django.server": {"level": "CRITICAL"}},
+            "loggers": {
+                # Uvicorn's own form of its lines has neither the request's id nor JSON; its lines of information have
+                # a socket's address with the token in it
+                "uvicorn": {"level": "WARNING", "handlers": [], "propagate": True},
+                **quiet,
+                "django.request": {"level": "CRITICAL"},
+                "django.server": {"level": "CRITICAL"},
+            },
         }
     )
     structlog.configure(

@@ -75,14 +75,14 @@ class ORJSONParser(BaseParser):
             raise ParseError("The body is not valid JSON.") from error
         if not isinstance(data, dict):
             raise ParseError("The body must be a JSON object.")
-        if _is_deeper(data, DEEPEST):
+        if is_deeper(data, DEEPEST):
             raise ParseError(f"The body has more than {DEEPEST} levels.")
         return data
 
 
-def _is_deeper(value: Any, levels: int) -> bool:
+def is_deeper(value: Any, levels: int) -> bool:
     """Whether it is nested deeper than that: what walks through it later must not run out of stack."""
     if not isinstance(value, (dict, list)):
         return False
     parts = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(_is_deeper(part, levels - 1) for part in parts)
+    return levels == 0 or any(is_deeper(part, levels - 1) for part in parts)

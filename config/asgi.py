@@ -4,11 +4,14 @@ Django's own ASGI handler answers a plain view five times slower than its WSGI h
 for what must stream.
 """
 
+import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from a2wsgi import WSGIMiddleware
 from channels.routing import URLRouter
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.urls import path
 
@@ -21,18 +24,59 @@ from common.realtime.shutdown import say_bye_on_signals  # noqa: E402
 from config.wsgi import application as wsgi_application  # noqa: E402
 
 HTTP_THREADS = 10
+BODY_SECONDS = 30
+WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
 
-http = WSGIMiddleware(wsgi_application, workers=HTTP_THREADS)  # type: ignore[arg-type]
+# The queue of an answer has no end, so that a thread never waits for who reads slowly; our answers are not that long.
+http = WSGIMiddleware(wsgi_application, workers=HTTP_THREADS, send_queue_size=0)  # type: ignore[arg-type]
 websocket = URLRouter([path("ws/", Socket.as_asgi())])
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "http":
-        await http(scope, receive, send)
+        await _http(scope, receive, send)
     elif scope["type"] == "websocket":
         await _websocket(scope, receive, send)
     elif scope["type"] == "lifespan":
         await _lifespan(receive, send)
+
+
+async def _http(scope: Any, receive: Any, send: Any) -> None:
+    # WSGI would take `X_Forwarded_For` for `X-Forwarded-For`, and a proxy sets only the latter
+    scope["headers"] = [header for header in scope["headers"] if b"_" not in header[0]]
+    if scope["method"] in WITHOUT_BODY:
+        await http(scope, receive, send)
+        return
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            ahead = await _read_ahead(receive)
+    except TimeoutError:
+        headers = [(b"content-length", b"0"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 408, "headers": headers})
+        await send({"type": "http.response.body"})
+        return
+    if ahead[-1]["type"] == "http.request":  # otherwise the caller has gone
+        await http(scope, _again(ahead, receive), send)
+
+
+async def _read_ahead(receive: Any) -> list[Any]:
+    """The body, or as much of it as may be too much: a slow caller must not hold one of the few threads."""
+    messages: list[Any] = []
+    size = 0
+    while not messages or (messages[-1].get("more_body") and size <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE):
+        messages.append(await receive())
+        size += len(messages[-1].get("body", b""))
+    return messages
+
+
+def _again(messages: list[Any], receive: Any) -> Callable[[], Awaitable[Any]]:
+    """`receive`, with these messages first."""
+    left = iter(messages)
+
+    async def receive_again() -> Any:
+        return next(left, None) or await receive()
+
+    return receive_again
 
 
 async def _websocket(scope: Any, receive: Any, send: Any) -> None:

@@ -14,6 +14,7 @@ def commands(host: str, port: int, *, reload: bool) -> dict[str, str]:
     """Shell commands by name. With `reload` each starts again when a source file changes."""
     web = (
         f"uvicorn config.asgi:application --host {host} --port {port} "
+        "--ws common.realtime.protocol:Protocol --ws-max-size 65536 "
         f"--timeout-graceful-shutdown {SHUTDOWN_SECONDS} --log-level warning --no-access-log --no-proxy-headers"
     )
     others = {

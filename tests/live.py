@@ -32,9 +32,10 @@ def free_port() -> int:
 class LiveSite:
     """`with LiveSite() as site:` runs the hybrid server and one responder."""
 
-    def __init__(self, *, responders: int = 1, **environment: str) -> None:
+    def __init__(self, *, responders: int = 1, uvicorn: tuple[str, ...] = (), **environment: str) -> None:
         self.port = free_port()
         self.responders = responders
+        self.uvicorn = uvicorn  # further options of the server
         self.environment = environment
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -63,11 +64,16 @@ class LiveSite:
         self._start(
             "server",
             ["-m", "uvicorn", "config.asgi:application", "--host", "127.0.0.1", "--port", str(self.port),
-             "--no-access-log", "--no-proxy-headers", "--log-level", "warning", "--timeout-graceful-shutdown", "5"],
+             "--ws", "common.realtime.protocol:Protocol", "--ws-max-size", "65536", "--log-level", "warning",
+             "--no-access-log", "--no-proxy-headers", "--timeout-graceful-shutdown", "5", *self.uvicorn],
         )  # fmt: skip
 
     def start_responder(self, name: str = "responder0") -> None:
-        self._start(name, ["manage.py", "responder"])
+        """Returns once it listens: what a test asks for is to be answered by its time, not by the start's."""
+        self._start(name, ["manage.py", "responder"], stdout=subprocess.PIPE)
+        output = self.processes[name].stdout
+        assert output is not None
+        assert b"ready" in output.readline(), f"{name} did not start"
 
     def stop(self, name: str, number: signal.Signals = signal.SIGTERM) -> int:
         """Sends the signal and waits for the end; returns the exit code."""
@@ -75,9 +81,9 @@ class LiveSite:
         process.send_signal(number)
         return process.wait(30)
 
-    def _start(self, name: str, arguments: list[str]) -> None:
+    def _start(self, name: str, arguments: list[str], stdout: int | None = None) -> None:
         self.processes[name] = subprocess.Popen(
-            [sys.executable, *arguments], cwd=ROOT, env=self._environment(), stdin=subprocess.DEVNULL
+            [sys.executable, *arguments], cwd=ROOT, env=self._environment(), stdin=subprocess.DEVNULL, stdout=stdout
         )
 
     def _environment(self) -> dict[str, str]:

@@ -20,7 +20,7 @@ from common.realtime import registry
 from common.realtime.hub import current_hub
 from common.realtime.subscription import Subscription
 from common.realtime.threads import in_thread
-from common.rendering import to_json
+from common.rendering import DEEPEST, is_deeper, to_json
 
 log = structlog.get_logger(__name__)
 
@@ -29,9 +29,10 @@ SILENT_SECONDS = 60
 MAX_FRAME_BYTES = 64 * 1024
 MAX_TOPICS = 100
 QUEUED_FRAMES = 2000
+UNREAD_FRAMES = 100  # with more than these on their way to it, a client's next command waits
 COMMANDS_EACH_10_SECONDS = 100
 
-SIGNED_OUT, FLOOD, TOO_LARGE, TOO_SLOW, RESTART = 4001, 4008, 1009, 1013, 1012
+SIGNED_OUT, FLOOD, TOO_LARGE, TOO_SLOW, RESTART, FAILED = 4001, 4008, 1009, 1013, 1012, 1011
 CLOSE = object()
 
 
@@ -40,43 +41,62 @@ class Socket(AsyncWebsocketConsumer):
 
     identity: registry.Identity | None = None
 
-    async def connect(self) -> None:
+    def __init__(self) -> None:
+        super().__init__()
         self.hub = current_hub()
         self.subscriptions: dict[str, Subscription] = {}
         self.queue: asyncio.Queue[Any] = asyncio.Queue()
+        self.closing = False
         self.opened = self.heard = time.monotonic()
         self.tasks: set[asyncio.Task[Any]] = set()
-        self.count, self.count_since = 0, self.opened
-        await self.accept()
         self.writer = asyncio.create_task(self._write())
+        self.count, self.count_since = 0, self.opened
+
+    async def __call__(self, *scope_receive_send: Any) -> None:
+        try:
+            await super().__call__(*scope_receive_send)
+        finally:  # `disconnect` alone would not be called where something failed
+            await self._leave()
+
+    async def connect(self) -> None:
+        await self.accept()
         self.hub.add(self)
         try:
             if identity := await in_thread(self._identify_from_handshake):
                 await self._sign_in(identity)
         except Problem:
             self.close_soon(SIGNED_OUT)
+        except Exception:
+            log.exception("sign-in of a socket failed")
+            self.close_soon(FAILED)
 
-    async def disconnect(self, code: int) -> None:
+    async def _leave(self) -> None:
+        self.closing = True
         self.hub.discard(self)
-        for subscription in list(self.subscriptions.values()):
-            subscription.close()
-            await self.hub.leave(subscription)
         for task in (*self.tasks, self.writer):
             task.cancel()
+        for topic in list(self.subscriptions):
+            await self.drop(topic)
 
     # --- out -------------------------------------------------------------------------------------------------------
 
     def push(self, text: str) -> None:
         """Queues one frame. A client that does not read is closed; it resumes where it was."""
-        if self.queue.qsize() >= QUEUED_FRAMES:
-            self.close_soon(TOO_SLOW)
+        if self.closing:
             return
-        self.queue.put_nowait(text)
+        if self.queue.qsize() < QUEUED_FRAMES:
+            self.queue.put_nowait(text)
+            return
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        self.close_soon(TOO_SLOW)
 
     def close_soon(self, code: int) -> None:
-        """Closes after what is queued, and takes no more commands."""
+        """Closes after what is queued, and takes no more frames and commands."""
         self.hub.discard(self)
-        self.queue.put_nowait((CLOSE, code))
+        if not self.closing:
+            self.closing = True
+            self.queue.put_nowait((CLOSE, code))
 
     def say_bye(self, retry_in_ms: int) -> None:
         self.push(to_json({"type": "bye", "data": {"retry_in_ms": retry_in_ms}}).decode())
@@ -120,7 +140,7 @@ class Socket(AsyncWebsocketConsumer):
             return self._identify_token(token)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.scope["headers"]}
         session_key = parse_cookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME)
-        if session_key and urlsplit(headers.get("origin", "")).netloc == headers.get("host"):
+        if session_key and _is_same_origin(headers.get("origin", ""), headers.get("host", "")):
             return registry.identifiers["web"](session_key)
         return None
 
@@ -139,14 +159,20 @@ class Socket(AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         self.heard = time.monotonic()
-        if self not in self.hub.sockets:
-            return  # closing
+        await self._until_read()
+        if self.closing:
+            return
         if text_data is None or len(text_data) > MAX_FRAME_BYTES or len(text_data.encode()) > MAX_FRAME_BYTES:
             self.close_soon(TOO_LARGE)
         elif self._is_flood():
             self.close_soon(FLOOD)
         else:
             await self._answer(text_data)
+
+    async def _until_read(self) -> None:
+        """Who asks and does not read waits for the answer themselves: it must not pile up here."""
+        while self.queue.qsize() > UNREAD_FRAMES and not (self.closing or self.writer.done()):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
     def _is_flood(self) -> bool:
         if self.heard - self.count_since > 10:
@@ -181,6 +207,8 @@ class Socket(AsyncWebsocketConsumer):
             raise ValidationProblem("The frame is not valid JSON.") from error
         if not isinstance(payload, dict):
             raise ValidationProblem("A frame is a JSON object.")
+        if is_deeper(payload, DEEPEST):
+            raise ValidationProblem(f"A frame has at most {DEEPEST} levels.")
         if not isinstance(payload.get("id"), (str, int, type(None))) or len(str(payload.get("id"))) > 64:
             raise ValidationProblem(errors={"id": ["An id is a string of at most 64 characters."]})
         return payload
@@ -221,8 +249,9 @@ class Socket(AsyncWebsocketConsumer):
 
     async def do_unsubscribe(self, payload: dict[str, Any]) -> dict[str, Any]:
         topic = payload.get("topic")
-        if isinstance(topic, str):
-            await self.drop(topic)
+        if not isinstance(topic, str):
+            raise ValidationProblem(errors={"topic": ["Give a topic."]})
+        await self.drop(topic)
         return {"topic": topic}
 
     async def _subscribe(self, topic: str, since: int | None) -> int:
@@ -240,6 +269,13 @@ class Socket(AsyncWebsocketConsumer):
         if subscription := self.subscriptions.pop(topic, None):
             subscription.close()
             await self.hub.leave(subscription)
+
+
+def _is_same_origin(origin: str, host: str) -> bool:
+    try:
+        return bool(host) and urlsplit(origin).netloc == host
+    except ValueError:
+        return False
 
 
 BEFORE_SIGN_IN = {"auth", "ping"}
