@@ -176,7 +176,7 @@ def site(django_db_setup: None, provider: OpenAIServer, tmp_path_factory: pytest
     """One server and one responder for all tests that leave them alive."""
     log = tmp_path_factory.mktemp("site") / "log"
     speaking = {"TEXT_BASE_URL": provider.base_url, "TEXT_API_KEY": "test-key", "TEXT_MODEL": "stand-in"}
-    with LiveSite(**speaking, RATE_LIMIT_FACTOR="1000000", LOG_FILE_PATH=str(log)) as site:
+    with LiveSite(**speaking, RATE_LIMIT_FACTOR="1000000", LOG_FILE_PATH=str(log), TRUSTED_PROXIES="127.0.0.1") as site:
         yield site
 
 
