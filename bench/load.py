@@ -14,7 +14,7 @@ from bench import world
 from billing.models import Entry, Wallet
 from characters.models import Character
 from characters.services.scores import refresh_scores
-from chat.models import Conversation, Member, Message
+from chat.models import Conversation, Member, Message, Variant
 from common.tokens import count_tokens
 
 
@@ -148,6 +148,17 @@ def _messages() -> Iterator[Message]:
         )  # fmt: skip
 
 
+def _variants() -> Iterator[Variant]:
+    """Every reply has the wording that was written for it."""
+    for row in world.messages():
+        if not row.by_user:
+            yield Variant(
+                id=world.row_id("variant", row.number), created_at=row.created_at, updated_at=row.created_at, index=0,
+                message_id=world.row_id("message", row.number), text=row.text, status="complete", provider="custom",
+                model="custom/default", next_index=20, attempts=1, finished_at=row.created_at,
+            )  # fmt: skip
+
+
 TABLES: dict[type[Model], Callable[[], Iterator[Model]]] = {
     User: _people,
     Organization: _organizations,
@@ -159,4 +170,5 @@ TABLES: dict[type[Model], Callable[[], Iterator[Model]]] = {
     Conversation: _conversations,
     Member: _members,
     Message: _messages,
+    Variant: _variants,
 }

@@ -21,6 +21,7 @@ from chat import selectors as chat
 from chat.services import send_message
 
 NAMED = re.compile(r"%\((\w+)\)s")
+COLON = re.compile(r"(?<!:):(?=[A-Za-z_])")  # within a text; casts have two
 PERSON = f"\\set n random(1, {world.CONVERSATIONS})\n"
 PUBLIC = f"\\set n 1 + 20 * random(0, {world.CHARACTERS // 20 - 1})\n"
 
@@ -52,6 +53,7 @@ def as_pgbench(sql: str, params: Mapping[str, Any], replaced: Mapping[str, str])
         name = match[1]
         return replaced[name] if name in replaced else Literal(params[name]).as_string(connection.connection)
 
+    sql = COLON.sub("'||chr(58)||'", sql)  # else pgbench takes 'HH24:MI' for a variable
     return NAMED.sub(value, sql).replace("%%", "%").strip() + ";\n"
 
 

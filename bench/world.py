@@ -22,6 +22,7 @@ START = datetime(2025, 1, 1, tzinfo=UTC)
 KINDS = (
     "user", "organization", "membership", "session", "wallet", "grant", "bonus", "character", "conversation", "member",
     "message",
+    "variant",
 )  # fmt: skip
 
 

@@ -1,12 +1,32 @@
 """Structured logs: JSON lines in production, readable lines on a terminal, the same events in both."""
 
 import logging.config
+import re
 import sys
-from typing import Any
+import traceback
+from typing import Any, TextIO
 
 import structlog
 
 SECRET_KEYS = {"password", "token", "access", "refresh", "authorization", "cookie", "api_key", "secret", "key"}
+
+
+# "Failing row contains (…)", "Key (email)=(…)": what PostgreSQL tells of a row may be somebody's words
+DETAIL = re.compile(r"^DETAIL: .*?(?=^(?:HINT|CONTEXT): |^\n(?:The above|During)|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def without_rows(text: str) -> str:
+    """The text of an exception without what the database quotes of a row."""
+    return DETAIL.sub("DETAIL: [hidden]\n", text)
+
+
+def _traceback(exc_info: Any) -> str:
+    # a plain one: the rich one prints what the variables hold, and that may be somebody's words
+    return without_rows("".join(traceback.format_exception(*exc_info))).rstrip("\n")
+
+
+def _write_traceback(terminal: TextIO, exc_info: Any) -> None:
+    terminal.write("\n" + _traceback(exc_info))
 
 
 def hide_secrets(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -28,11 +48,9 @@ def configure(options: dict[str, Any]) -> None:
     """Django's LOGGING_CONFIG hook. `options`: level, file (or ""), pretty."""
     final: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if options["pretty"]:
-        # a plain traceback: the rich one prints what the variables hold, and that may be somebody's words
-        plain = structlog.dev.plain_traceback
-        final.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain))
+        final.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_write_traceback))
     else:
-        final += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        final += [structlog.processors.ExceptionRenderer(_traceback), structlog.processors.JSONRenderer()]
     handlers: dict[str, Any] = {"stream": {"class": "logging.StreamHandler", "formatter": "structured"}}
     if options["file"]:
         handlers["file"] = {

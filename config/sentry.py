@@ -8,6 +8,8 @@ from django.conf import settings
 from sentry_sdk.integrations.django import DjangoIntegration
 from sentry_sdk.integrations.rq import RqIntegration
 
+from common.logs import without_rows
+
 
 def start() -> None:
     if settings.SENTRY_DSN:
@@ -24,7 +26,10 @@ def start() -> None:
 
 
 def add_request_id(event: Any, _hint: dict[str, Any]) -> Any:
+    """Adds the request's id, and takes away what may be somebody's own."""
     event.setdefault("tags", {})["request_id"] = structlog.contextvars.get_contextvars().get("request_id", "")
+    for exception in event.get("exception", {}).get("values", ()):
+        exception["value"] = without_rows(exception.get("value") or "")
     request = event.get("request", {})
     for part in ("data", "cookies", "headers", "query_string", "env"):
         request.pop(part, None)
