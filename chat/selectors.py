@@ -65,14 +65,15 @@ def seat_at(message_id: uuid.UUID, user_id: uuid.UUID) -> Seat:
 
 def read_message(message_id: uuid.UUID) -> dict[str, Any]:
     """One message as it is now, for who has been authorised already."""
-    (line,) = read_lines("WHERE m.id = %(message)s", {"message": message_id})
+    (line,) = read_lines("m.id = %(message)s", {"message": message_id})
     return line.data()
 
 
 def messages_before(conversation_id: uuid.UUID, user_id: uuid.UUID, *, before: int | None, limit: int) -> list[Line]:
     """At most `limit` messages with a smaller `seq`, newest first. Raises NotFound."""
     return _read_as_member(
-        f"m.seq < %(before)s AND {IS_MEMBER} ORDER BY m.seq DESC LIMIT %(limit)s",
+        "m.seq < %(before)s",
+        "m.seq DESC",
         {"conversation": conversation_id, "user": user_id, "before": before or 2**62, "limit": limit},
     )
 
@@ -80,13 +81,15 @@ def messages_before(conversation_id: uuid.UUID, user_id: uuid.UUID, *, before: i
 def messages_after(conversation_id: uuid.UUID, user_id: uuid.UUID, *, after: int, limit: int) -> list[Line]:
     """At most `limit` messages with a greater `seq`, oldest first. Raises NotFound."""
     return _read_as_member(
-        f"m.seq > %(after)s AND {IS_MEMBER} ORDER BY m.seq LIMIT %(limit)s",
+        "m.seq > %(after)s",
+        "m.seq",
         {"conversation": conversation_id, "user": user_id, "after": after, "limit": limit},
     )
 
 
-def _read_as_member(conditions: str, params: dict[str, Any]) -> list[Line]:
-    lines = read_lines(f"WHERE m.conversation_id = %(conversation)s AND m.deleted_at IS NULL AND {conditions}", params)
+def _read_as_member(place: str, order: str, params: dict[str, Any]) -> list[Line]:
+    where = f"m.conversation_id = %(conversation)s AND m.deleted_at IS NULL AND {place} AND {IS_MEMBER}"
+    lines = read_lines(where, params, order=order, limit=True)
     if not lines:
         seat_of(params["conversation"], params["user"])  # an empty page, or nothing of theirs
     return lines
@@ -113,9 +116,10 @@ def replay_conversation(identity: Any, conversation_id: str, since: int | None) 
     if since > seat.last_seq or seat.last_seq - since > REPLAYED_CHANGES:
         return Replay(latest=seat.last_seq, gap=True)
     lines = read_lines(
-        """WHERE m.conversation_id = %(conversation)s AND m.rev <= %(latest)s
-        AND (m.rev > %(since)s OR m.status IN ('pending', 'streaming')) ORDER BY m.rev""",
+        """m.conversation_id = %(conversation)s AND m.rev <= %(latest)s
+        AND (m.rev > %(since)s OR m.status IN ('pending', 'streaming'))""",
         {"conversation": parsed, "latest": seat.last_seq, "since": since},
+        order="m.rev",
     )
     floors = {f"{line.id}/{line.variant}": line.next_index for line in lines if line.next_index is not None}
     return Replay(latest=seat.last_seq, frames=[_frame_of(line, parsed, since) for line in lines], floors=floors)

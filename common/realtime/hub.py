@@ -151,7 +151,7 @@ class Hub:
     def _catch_up_all(self) -> None:
         for followers in self.topics.values():
             for subscription in followers:
-                subscription.catch_up_soon()
+                subscription.fall_behind()
         for socket in self.sockets:
             socket.check_session_soon()
 

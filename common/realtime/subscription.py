@@ -31,11 +31,15 @@ class Subscription:
         self.waiting: list[Frame] = []
         self.floors: dict[str, int] = {}
         self.catching_up: asyncio.Task[None] | None = None
+        self.losses = 0
+        self.behind = False
 
     async def open(self, since: int | None) -> int:
         """Sends what the client misses and goes live; returns the topic's newest number. Raises Problems."""
         replay = await in_thread(self._read, since)
         self._show(replay, since)
+        if self.behind:
+            self.catch_up_soon()
         return replay.latest
 
     def offer(self, frame: Frame) -> None:
@@ -51,6 +55,14 @@ class Subscription:
     def catch_up_soon(self, delay: float = 0.0) -> None:
         if self.last is not None and (self.catching_up is None or self.catching_up.done()):
             self.catching_up = asyncio.create_task(self._catch_up(delay))
+
+    def fall_behind(self) -> None:
+        """The hub lost Redis for a while. What comes now may follow on something missed, a delta as much as a change,
+        so nothing passes before the topic has been read.
+        """
+        self.losses += 1
+        self.behind = True
+        self.catch_up_soon()
 
     def close(self) -> None:
         if self.catching_up:
@@ -73,10 +85,16 @@ class Subscription:
             self._offer_passing(frame)
 
     def _offer_passing(self, frame: Frame) -> None:
-        if self.last is None:
-            self.waiting.append(frame)
+        if self.last is None or self.behind:
+            self._wait(frame)
         elif frame.run is None or frame.index is None or frame.index >= self.floors.get(frame.run, 0):
             self.socket.push(frame.text)
+
+    def _wait(self, frame: Frame) -> None:
+        if len(self.waiting) >= HELD_FRAMES:
+            self.waiting.clear()
+            self.fall_behind()
+        self.waiting.append(frame)
 
     def _hold(self, frame: Frame) -> None:
         assert frame.seq is not None
@@ -97,12 +115,10 @@ class Subscription:
 
     async def _catch_up(self, delay: float) -> None:
         await asyncio.sleep(delay)
-        if delay and not self.held:
-            return
-        while True:
-            since = self.last
+        while self.held or self.behind:
+            since, losses = self.last, self.losses
             try:
-                self._show(await in_thread(self._read, since), since)
+                replay = await in_thread(self._read, since)
             except Problem:
                 await self.socket.drop(self.topic)  # no longer theirs to follow
                 return
@@ -110,4 +126,7 @@ class Subscription:
                 log.warning("catch-up failed", topic=self.topic, exc_info=True)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            return
+            self.behind = self.behind and losses != self.losses
+            self._show(replay, since)
+            if not self.behind:
+                return

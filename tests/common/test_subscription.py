@@ -1,6 +1,7 @@
 """A subscription sends each numbered frame exactly once and in order, whatever reaches it first."""
 
 import asyncio
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -90,6 +91,43 @@ async def test_deltas_that_are_in_the_text_already_are_dropped(record, subscript
     subscription.offer(delta(1))
     subscription.offer(delta(4))
     assert record.sent == ["so far", "d3", "d4"]
+
+
+async def test_after_redis_was_away_no_delta_passes_before_the_text_it_follows_on(record, subscription, monkeypatch):
+    await subscription.open(since=None)
+    subscription.offer(delta(0))
+    replay = Replay(latest=0, frames=[Frame(text="text up to 4")], floors={"m/0": 4})
+    monkeypatch.setitem(registry.topics, "record", registry.TopicKind(lambda *_: replay))
+    subscription.fall_behind()
+    for index in (3, 4):
+        subscription.offer(delta(index))
+    await settle(subscription)
+    assert record.sent == ["d0", "text up to 4", "d4"]
+
+
+async def test_a_loss_of_redis_while_the_record_is_read_has_it_read_again(record, subscription, monkeypatch):
+    await subscription.open(since=None)
+    reads: list[int] = []
+
+    def replay(*_: object) -> Replay:
+        reads.append(len(reads))
+        if len(reads) == 1:
+            loop.call_soon_threadsafe(subscription.fall_behind)
+            time.sleep(0.1)
+        return Replay(latest=0, frames=[Frame(text=f"read {len(reads)}")])
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setitem(registry.topics, "record", registry.TopicKind(replay))
+    subscription.fall_behind()
+    subscription.offer(delta(0))
+    await settle(subscription)
+    assert record.sent == ["read 1", "read 2", "d0"]
+
+
+async def settle(subscription: Subscription) -> None:
+    async with asyncio.timeout(5):
+        while subscription.behind:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_gap_is_told_and_life_goes_on(record, subscription, monkeypatch):
