@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts import selectors, services
 from accounts.limits import account_gate
@@ -15,6 +15,7 @@ from accounts.tokens import Claims
 from common.api import InputSerializer, TroupeView, no_content
 from common.fields import Text
 from common.middleware import client_address
+from common.rendering import Response
 
 MAX_TOKEN = 4096
 MAX_UTM = 10
@@ -154,7 +155,7 @@ class RefreshView(DoorView):
 
 class SignOutView(DoorView):
     @extend_schema(operation_id="auth_signout", request=RefreshInput, responses={204: None})
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         """Ends the session: its tokens are dead at once and its sockets are closed."""
         fields = self.valid(RefreshInput, request)
         services.sign_out(refresh_token=fields["refresh"])

@@ -10,7 +10,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts.authentication import TokenAuthentication, WebSessionAuthentication
 from accounts.selectors import paying_organization
@@ -24,7 +23,7 @@ from common.errors import Forbidden, ValidationProblem
 from common.fields import Id, Text
 from common.openapi import PAGE
 from common.pagination import read_limit, wants_total
-from common.rendering import credits_string
+from common.rendering import Response, credits_string
 
 ORGANIZATION = OpenApiParameter("organization", OpenApiTypes.UUID, description="by default the personal one")
 DECIMAL = re.compile(r"\d{1,13}(\.\d{1,7})?", re.ASCII)

@@ -18,7 +18,11 @@ from typing import Any
 
 from common.database import fetch_one
 
-TAKE = """
+# What every change returns first: the wallet as it is now, and whom to tell.
+CHANGED = """wallet.balance, wallet.bonus_balance, wallet.reserved, wallet.free_messages,
+          ARRAY(SELECT user_id FROM accounts_membership WHERE organization_id = wallet.organization_id)"""
+
+TAKE = f"""
 WITH locked AS (
     SELECT id, balance, bonus_balance, balance + bonus_balance AS total, last_number,
            LEAST(bonus_balance, %(amount)s::numeric) AS bonus
@@ -40,11 +44,11 @@ SET balance = locked.balance + entry.main, bonus_balance = locked.bonus_balance 
     last_number = entry.number, updated_at = entry.created_at
 FROM locked JOIN entry ON entry.wallet_id = locked.id
 WHERE wallet.id = locked.id
-RETURNING wallet.balance, wallet.bonus_balance, wallet.reserved, wallet.free_messages,
+RETURNING {CHANGED},
           entry.main, entry.bonus, entry.created_at
-"""
+"""  # noqa: S608
 
-POST = """
+POST = f"""
 WITH locked AS (
     SELECT id, balance, bonus_balance, balance + bonus_balance AS total, last_number
     FROM billing_wallet
@@ -66,11 +70,11 @@ SET balance = locked.balance + entry.main, bonus_balance = locked.bonus_balance 
     last_number = entry.number, updated_at = entry.created_at
 FROM locked JOIN entry ON entry.wallet_id = locked.id
 WHERE wallet.id = locked.id
-RETURNING wallet.balance, wallet.bonus_balance, wallet.reserved, wallet.free_messages,
+RETURNING {CHANGED},
           entry.main, entry.bonus, entry.created_at
-"""
+"""  # noqa: S608
 
-RESERVE = """
+RESERVE = f"""
 WITH locked AS (
     SELECT id, balance, bonus_balance, balance + bonus_balance AS total, reserved, free_messages,
            free_messages_granted, last_number, (%(free_message)s AND free_messages > 0)::int AS free
@@ -109,14 +113,14 @@ SET balance = locked.balance - reservation.main, bonus_balance = locked.bonus_ba
     last_number = locked.last_number + 1 - reservation.free_messages, updated_at = reservation.created_at
 FROM locked JOIN reservation ON reservation.wallet_id = locked.id
 WHERE wallet.id = locked.id
-RETURNING wallet.balance, wallet.bonus_balance, wallet.reserved, wallet.free_messages,
+RETURNING {CHANGED},
           wallet.id, reservation.main, reservation.bonus, reservation.free_messages, reservation.expires_at,
           reservation.created_at
-"""
+"""  # noqa: S608
 
 # `was` is the status that the caller decided upon; where it is another one by now, nothing happens. `main`, `bonus`,
 # `reserved` and `free` are what the wallet gets (or, below zero, gives); the lists are the entries that say so.
-SETTLE = """
+SETTLE = f"""
 WITH locked AS (
     SELECT wallet.id AS wallet_id, wallet.balance, wallet.bonus_balance, wallet.reserved, wallet.free_messages,
            wallet.free_messages_granted, wallet.last_number, reservation.id, reservation.feature,
@@ -151,8 +155,8 @@ SET balance = locked.balance + %(main)s::numeric, bonus_balance = locked.bonus_b
     last_number = locked.last_number + cardinality(%(ids)s::uuid[]), updated_at = clock_timestamp()
 FROM locked
 WHERE wallet.id = locked.wallet_id
-RETURNING wallet.balance, wallet.bonus_balance, wallet.reserved, wallet.free_messages
-"""
+RETURNING {CHANGED}
+"""  # noqa: S608
 
 RESERVATION = """
 SELECT reservation.id, reservation.created_at, reservation.updated_at, reservation.wallet_id, reservation.status,

@@ -7,7 +7,6 @@ import orjson
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from characters import caching, discovery, liked, limits, selectors, services, shapes
 from characters.discovery import Listing
@@ -17,7 +16,7 @@ from common.api import TroupeView, no_content
 from common.errors import NotFound, Unauthenticated
 from common.openapi import PAGE
 from common.pagination import Page, bad_cursor, page_by_id, read_flag, read_limit, wants_total
-from common.rendering import to_json
+from common.rendering import Response, to_json
 from common.shared_reads import SharedBody, shared_read, shared_read_and, shared_response, with_etag
 
 SHARED_SECONDS = 30  # likes and messages of others show in lists at most this late
@@ -143,7 +142,7 @@ class CharacterView(PubliclyRead):
         return Response(selectors.read_character(character_id, self.user_id))
 
     @extend_schema(operation_id="characters_delete", responses={204: None})
-    def delete(self, request: Request, character_id: uuid.UUID) -> Response:
+    def delete(self, request: Request, character_id: uuid.UUID) -> HttpResponse:
         """Deletes it; its creator's. Conversations that people had with it stay theirs."""
         services.delete_character(character_id=character_id, user=self.person)
         return no_content()
@@ -185,7 +184,7 @@ class LikeView(TroupeView):
         return Response({"liked": state.liked, "likes_amount": state.likes_amount})
 
     @extend_schema(operation_id="characters_unlike", responses={200: shapes.LikeShape})
-    def delete(self, request: Request, character_id: uuid.UUID) -> Response:
+    def delete(self, request: Request, character_id: uuid.UUID) -> HttpResponse:
         """Takes the like back; a repeat changes nothing."""
         state = services.unlike(character_id=character_id, user_id=self.user_id)
         return Response({"liked": state.liked, "likes_amount": state.likes_amount})
@@ -246,7 +245,7 @@ class MemoriesView(TroupeView):
         return Response(page.data())
 
     @extend_schema(operation_id="characters_forget_all", responses={204: None})
-    def delete(self, request: Request, character_id: uuid.UUID) -> Response:
+    def delete(self, request: Request, character_id: uuid.UUID) -> HttpResponse:
         """It forgets everything about the caller."""
         if not services.forget_all(character_id=character_id, user_id=self.user_id):
             selectors.get_character_for(character_id, self.user_id)
@@ -255,7 +254,7 @@ class MemoriesView(TroupeView):
 
 class MemoryView(TroupeView):
     @extend_schema(operation_id="characters_forget", responses={204: None})
-    def delete(self, request: Request, character_id: uuid.UUID, memory_id: uuid.UUID) -> Response:
+    def delete(self, request: Request, character_id: uuid.UUID, memory_id: uuid.UUID) -> HttpResponse:
         """It forgets one thing about the caller."""
         services.forget(character_id=character_id, memory_id=memory_id, user_id=self.user_id)
         return no_content()

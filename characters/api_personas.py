@@ -2,9 +2,9 @@
 
 import uuid
 
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from characters import services, shapes
 from characters.inputs import PersonaChanges, PersonaInput
@@ -13,6 +13,7 @@ from characters.selectors import get_persona, persona_data
 from common.api import TroupeView, no_content
 from common.openapi import PAGE
 from common.pagination import page_by_id
+from common.rendering import Response
 
 
 class PersonasView(TroupeView):
@@ -44,7 +45,7 @@ class PersonaView(TroupeView):
         return Response(persona_data(persona))
 
     @extend_schema(operation_id="personas_delete", responses={204: None})
-    def delete(self, request: Request, persona_id: uuid.UUID) -> Response:
+    def delete(self, request: Request, persona_id: uuid.UUID) -> HttpResponse:
         """Deletes it; conversations that used it go on without one."""
         services.delete_persona(persona_id=persona_id, user_id=self.user_id)
         return no_content()

@@ -4,10 +4,10 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts.selectors import paying_organization
 from chat import inputs, outputs, selectors, services, topics
@@ -24,6 +24,7 @@ from common.pagination import (
     read_moment,
     wants_total,
 )
+from common.rendering import Response
 
 AFTER = OpenApiParameter(
     "after",
@@ -106,7 +107,7 @@ class ConversationView(TroupeView):
         return Response(selectors.get_conversation_for(conversation_id, self.user_id))
 
     @extend_schema(operation_id="conversations_delete", responses={204: None})
-    def delete(self, request: Request, conversation_id: uuid.UUID) -> Response:
+    def delete(self, request: Request, conversation_id: uuid.UUID) -> HttpResponse:
         services.delete_conversation(conversation_id=conversation_id, user_id=self.user_id)
         return no_content()
 
@@ -164,7 +165,7 @@ class MessageView(TroupeView):
         return Response(services.edit_message(message_id=message_id, user_id=self.user_id, text=body["text"]))
 
     @extend_schema(operation_id="messages_delete", responses={204: None})
-    def delete(self, request: Request, message_id: uuid.UUID) -> Response:
+    def delete(self, request: Request, message_id: uuid.UUID) -> HttpResponse:
         services.delete_message(message_id=message_id, user_id=self.user_id)
         return no_content()
 
@@ -218,7 +219,7 @@ class ReadView(TroupeView):
 
 class TypingView(TroupeView):
     @extend_schema(operation_id="conversations_typing", request=inputs.TypingInput, responses={204: None})
-    def post(self, request: Request, conversation_id: uuid.UUID) -> Response:
+    def post(self, request: Request, conversation_id: uuid.UUID) -> HttpResponse:
         active = self.valid(inputs.TypingInput, request)["active"]
         selectors.seat_of(conversation_id, self.user_id)
         topics.typing(conversation_id, self.user_id, active=active)

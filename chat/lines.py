@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from characters.avatars import avatar_prefix
+from characters.avatars import avatar_url
 from chat import live
 from chat.models import IN_PROGRESS
 from common.database import fetch_all
 from common.rendering import to_json
 
-
+# LIMIT keeps the planner from reading all people to find the few who wrote a page.
 LINE_SQL = """
 SELECT m.id::text, m.conversation_id::text, m.seq, m.rev, m.parent_id::text, m.author_kind,
        COALESCE(m.author_character_id, m.author_user_id)::text,
@@ -28,8 +28,8 @@ SELECT m.id::text, m.conversation_id::text, m.seq, m.rev, m.parent_id::text, m.a
        CASE WHEN v.index = m.variant AND m.status IN ('pending', 'streaming', 'failed') THEN json_build_array(
          v.id, v.status, v.base_index, v.base_text, v.next_index, v.text, v.error_code, v.error_detail) END
 FROM (SELECT m.* FROM chat_message m {which}) m
-LEFT JOIN accounts_user u ON u.id = m.author_user_id
-LEFT JOIN characters_character ch ON ch.id = m.author_character_id
+LEFT JOIN LATERAL (SELECT username, display_name FROM accounts_user WHERE id = m.author_user_id LIMIT 1) u ON true
+LEFT JOIN LATERAL (SELECT name FROM characters_character WHERE id = m.author_character_id LIMIT 1) ch ON true
 LEFT JOIN chat_variant v ON v.message_id = m.id
 ORDER BY {order}
 """
@@ -63,43 +63,36 @@ def read_lines(where: str, params: Mapping[str, Any], *, order: str = "m.seq", l
     which = f"WHERE {where} ORDER BY {order} LIMIT %(limit)s" if limit else f"WHERE {where}"
     rows = fetch_all(LINE_SQL.format(which=which, order=order), params, prepared=True)
     deltas = live.read([uuid.UUID(row[-1][0]) for row in rows if row[-1] and row[-1][1] in IN_PROGRESS])
-    return _Page(deltas).lines(rows)
+    return _lines(rows, deltas)
 
 
-class _Page:
-    """Makes lines of rows. A message has a row for each of its variants; the one that is shown carries its text."""
-
-    def __init__(self, deltas: Mapping[uuid.UUID, list[str]]) -> None:
-        self.deltas = deltas
-        self.avatars = avatar_prefix()
-        self.authors: dict[tuple[str, str], orjson.Fragment] = {}
-        self.variants: dict[str, list[dict[str, Any]]] = {}
-
-    def lines(self, rows: Sequence[tuple[Any, ...]]) -> list[Line]:
-        lines = [line for row in rows if (line := self._line(row))]
-        if len(lines) < len(rows):
-            for variants in self.variants.values():
-                variants.sort(key=itemgetter("index"))
-        return lines
-
-    def _line(self, row: tuple[Any, ...]) -> Line | None:
-        (message_id, conversation_id, seq, rev, parent, author_kind, author_id, author_name, text, status, reply_to,
+def _lines(rows: Sequence[tuple[Any, ...]], deltas: Mapping[uuid.UUID, list[str]]) -> list[Line]:
+    """A message has a row for each of its variants; the one that is shown carries its text."""
+    lines: list[Line] = []
+    authors: dict[str, orjson.Fragment] = {}
+    variants_of: dict[str, list[dict[str, Any]]] = {}
+    for (message_id, conversation_id, seq, rev, parent, author_kind, author_id, author_name, text, status, reply_to,
          variant, client_id, edited_at, created_at, deleted, index, variant_id, variant_status, variant_created_at,
-         special) = row  # fmt: skip
-        variants = self.variants.setdefault(message_id, [])
+         special) in rows:  # fmt: skip
+        variants = variants_of.get(message_id)
+        if variants is None:
+            variants = variants_of[message_id] = []
         if index is not None:
             variants.append(
                 {"index": index, "id": variant_id, "status": variant_status, "created_at": variant_created_at}
             )
         if text is None:
-            return None
+            continue
+        author = authors.get(author_id)
+        if author is None:
+            author = authors[author_id] = _author(author_kind, author_id, author_name)
         data = {
             "id": message_id,
             "conversation": conversation_id,
             "seq": seq,
             "rev": rev,
             "parent": parent,
-            "author": self.authors.get((author_kind, author_id)) or self._author(author_kind, author_id, author_name),
+            "author": author,
             "text": text,
             "status": status,
             "reply_to": reply_to,
@@ -111,14 +104,18 @@ class _Page:
             "edited_at": edited_at,
             "created_at": created_at,
         }
-        next_index = _add_progress(data, special, self.deltas) if special else None
-        return Line(data, message_id, seq, rev, variant, deleted, next_index)
+        next_index = _add_progress(data, special, deltas) if special else None
+        lines.append(Line(data, message_id, seq, rev, variant, deleted, next_index))
+    if len(lines) < len(rows):
+        for variants in variants_of.values():
+            variants.sort(key=itemgetter("index"))
+    return lines
 
-    def _author(self, kind: str, author_id: str, name: str) -> orjson.Fragment:
-        avatar = f"{self.avatars}{author_id}.svg" if kind == "character" else None
-        author = orjson.Fragment(to_json({"id": author_id, "kind": kind, "name": name, "avatar": avatar}))
-        self.authors[kind, author_id] = author
-        return author
+
+def _author(kind: str, author_id: str, name: str) -> orjson.Fragment:
+    """Written once for all its messages of a page."""
+    avatar = avatar_url(author_id) if kind == "character" else None
+    return orjson.Fragment(to_json({"id": author_id, "kind": kind, "name": name, "avatar": avatar}))
 
 
 def _add_progress(data: dict[str, Any], special: list[Any], deltas: Mapping[uuid.UUID, list[str]]) -> int | None:

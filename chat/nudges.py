@@ -21,6 +21,6 @@ def stop_on_commit(variant_id: uuid.UUID) -> None:
 
 def _send(text: str) -> None:
     try:
-        redis.ask(("PUBLISH", CHANNEL, text))
+        redis.tell(("PUBLISH", CHANNEL, text))
     except redis.RedisError:
         log.warning("nudge not sent, a sweep will find the reply", nudge=text.split(" ")[0])

@@ -24,7 +24,7 @@ def message_deleted(conversation_id: uuid.UUID, message_id: uuid.UUID, seq: int,
     publish_on_commit(topic_of(conversation_id), "chat.deleted", data, seq=rev)
 
 
-def deleted_data(conversation_id: uuid.UUID, message_id: uuid.UUID, seq: int, rev: int) -> dict[str, Any]:
+def deleted_data(conversation_id: uuid.UUID, message_id: uuid.UUID | str, seq: int, rev: int) -> dict[str, Any]:
     return {"message": message_id, "conversation": conversation_id, "seq": seq, "rev": rev}
 
 

@@ -5,10 +5,9 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django.http import HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
@@ -30,6 +29,11 @@ class InputSerializer(Serializer):
             if errors:
                 raise ValidationError(errors)
         return super().to_internal_value(data)
+
+    @functools.cached_property
+    def _writable_fields(self) -> list[Any]:
+        # the library looks for them again for each body
+        return [field for field in self.fields.values() if not field.read_only]
 
 
 def _has_nul(value: Any) -> bool:
@@ -122,5 +126,7 @@ class TroupeView(APIView):
         return checked(serializer, request.data)
 
 
-def no_content() -> Response:
-    return Response(status=204)
+def no_content() -> HttpResponse:
+    response = HttpResponse(status=204)
+    del response.headers["Content-Type"]
+    return response

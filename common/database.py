@@ -57,9 +57,10 @@ def fetch_one(
 ) -> tuple[Any, ...] | None:
     """Runs one statement and gives its first row, or None.
 
-    `prepared` is for statements that run often: the server binds their values, and psycopg prepares them on each
-    connection after a few uses (`prepare_threshold` in the settings). To plan one mostly costs more than to run it.
-    Such a statement names the type of a value that may be None where its place doesn't tell: `%(reply_to)s::uuid`.
+    `prepared` is for statements that run often and go by keys: the server binds their values, and each connection has
+    them prepared after a few uses and planned once, whatever the values (DATABASES in the settings). To plan one mostly
+    costs more than to run it. Such a statement names the type of a value that may be None where its place doesn't tell:
+    `%(reply_to)s::uuid`.
     """
     with _cursor(using, prepared=prepared) as cursor:
         cursor.execute(sql, params)

@@ -14,12 +14,11 @@ from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from common import metrics, redis
 from common.api import TroupeView
 from common.errors import Forbidden, NotFound, Unavailable, problem_response
-from common.rendering import to_json
+from common.rendering import Response, to_json
 
 STARTED = time.monotonic()
 SLOW_CHECK_MS = 1000

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import orjson
 from django.db import transaction
+from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from common.database import fetch_one
 from common.errors import Conflict, ValidationProblem
@@ -21,7 +20,7 @@ from common.models import IdempotencyKey
 from common.rendering import to_json
 
 KEPT = timedelta(hours=24)
-Handler = Callable[..., Response]
+Handler = Callable[..., HttpResponse]
 
 
 def once(key: str, handler: Handler) -> Handler:
@@ -30,7 +29,7 @@ def once(key: str, handler: Handler) -> Handler:
         raise_later: Handler = _refuse_key
         return raise_later
 
-    def run(request: Request, *args: Any, **kwargs: Any) -> Response:
+    def run(request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         caller, path = str(request.user.pk or "anonymous"), request.path
         body_hash = hashlib.sha256(request.method.encode() + to_json(request.data)).hexdigest()  # type: ignore[union-attr]
         with transaction.atomic():
@@ -45,7 +44,7 @@ def once(key: str, handler: Handler) -> Handler:
     return run
 
 
-def _refuse_key(*_: Any, **__: Any) -> Response:
+def _refuse_key(*_: Any, **__: Any) -> HttpResponse:
     raise ValidationProblem(errors={"Idempotency-Key": ["Give 1 to 255 printable characters."]})
 
 
@@ -63,20 +62,20 @@ def _kept(caller: str, path: str, key: str) -> IdempotencyKey | None:
     return kept
 
 
-def _repeat(kept: IdempotencyKey, body_hash: str) -> Response:
+def _repeat(kept: IdempotencyKey, body_hash: str) -> HttpResponse:
     if kept.body_hash != body_hash:
         raise Conflict("This Idempotency-Key was used with another body.")
-    return Response(orjson.loads(bytes(kept.answer or b"null")), status=kept.status)
+    return HttpResponse(bytes(kept.answer or b""), status=kept.status, content_type="application/json")
 
 
-def _keep(caller: str, path: str, key: str, body_hash: str, response: Response) -> None:
+def _keep(caller: str, path: str, key: str, body_hash: str, response: HttpResponse) -> None:
     IdempotencyKey.objects.create(
         caller=caller,
         path=path,
         key=key,
         body_hash=body_hash,
         status=response.status_code,
-        answer=to_json(response.data),
+        answer=response.content,
     )
 
 

@@ -1,12 +1,15 @@
-"""Redis clients: one pool a process, made once, shared by every thread; and `ask`, for hot paths."""
+"""Redis clients: one pool a process, made once, shared by every thread; and `ask` and `tell`, for hot paths."""
 
 import functools
+import math
 import os
 import threading
+import time
 from typing import Any
 
 import redis
 import redis.asyncio
+import structlog
 from django.conf import settings
 from hiredis import pack_command
 from redis.backoff import ExponentialBackoff, NoBackoff
@@ -14,9 +17,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 
-__all__ = ["NoScriptError", "RedisError", "ask", "async_client", "client"]
+__all__ = ["NoScriptError", "RedisError", "ask", "async_client", "client", "tell"]
 
+log = structlog.get_logger(__name__)
 Command = tuple[Any, ...]
+# A connection that answered so short a while ago is not one that Redis has closed meanwhile.
+FRESH_SECONDS = 1.0
+UNREAD_AT_MOST = 100
 
 
 @functools.cache
@@ -50,24 +57,65 @@ def ask(*commands: Command) -> list[Any]:
     return answers
 
 
+def tell(*commands: Command) -> None:
+    """Sends commands for which no answer is wanted. Raises RedisError where Redis is away.
+
+    Where this thread has heard from Redis just now, as within a request, it does not wait: the answers are read before
+    those of its next question, and a refusal is only logged.
+    """
+    if time.monotonic() - _line.heard_at > FRESH_SECONDS or _line.unread >= UNREAD_AT_MOST:
+        ask(*commands)
+        return
+    packed = [b"".join([pack_command(command) for command in commands])]
+    try:
+        _send(packed, len(commands))
+    except RedisConnectionError:
+        _send(packed, len(commands))
+
+
 class _Line(threading.local):
     """A thread's own connection: of this pool (there is another after a fork, or when the settings changed)."""
 
     owner: tuple[int, redis.ConnectionPool] | None = None
     connection: Any = None
+    heard_at = -math.inf  # by the clock that only goes forward
+    unread = 0
 
 
 _line = _Line()
 
 
 def _exchange(packed: list[bytes], count: int) -> list[Any]:
-    connection = _connection()
+    unread = _send(packed, count)
+    connection = _line.connection
+    try:
+        for _ in range(unread):
+            if isinstance(refusal := _answer(connection), ResponseError):
+                log.warning("redis refused", error=str(refusal))
+        answers = [_answer(connection) for _ in range(count)]
+    except BaseException:
+        _hang_up()
+        raise
+    _line.unread, _line.heard_at = 0, time.monotonic()
+    return answers
+
+
+def _send(packed: list[bytes], count: int) -> int:
+    """Returns how many answers come before those to `packed`."""
+    connection, unread = _connection(), _line.unread
     try:
         connection.send_packed_command(packed, check_health=False)
-        return [_answer(connection) for _ in range(count)]
     except BaseException:
-        connection.disconnect()  # the rest of the answers must not meet the next question
+        _hang_up()
         raise
+    _line.unread = unread + count
+    return unread
+
+
+def _hang_up() -> None:
+    """The rest of the answers must not meet the next question."""
+    _line.connection.disconnect()
+    _line.unread, _line.heard_at = 0, -math.inf
 
 
 def _answer(connection: Any) -> Any:
@@ -81,6 +129,7 @@ def _connection() -> Any:
     owner = (os.getpid(), client().connection_pool)
     if _line.owner != owner:
         _line.owner, _line.connection = owner, owner[1].make_connection()
+        _line.unread, _line.heard_at = 0, -math.inf
     return _line.connection
 
 

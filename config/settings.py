@@ -118,8 +118,13 @@ def database(url: str) -> dict:
     config["OPTIONS"] = {
         **config.get("OPTIONS", {}),
         "application_name": SERVICE_NAME,
-        "prepare_threshold": 5,  # for statements with values bound by the server; the ORM's never are
-        "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}",
+        # For statements with values bound by the server (the ORM's never are): prepared after five uses and planned
+        # once. They look rows up by their keys; to weigh a plan against the values costs more than to run it.
+        "prepare_threshold": 5,
+        "options": (
+            f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
+            " -c plan_cache_mode=force_generic_plan"
+        ),
     }
     if env.pool_size:
         config["OPTIONS"]["pool"] = {

@@ -1,5 +1,6 @@
 """The WSGI application: everything that answers at once."""
 
+import gc
 import os
 from typing import Any
 
@@ -8,6 +9,9 @@ from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.utils.http import parse_header_parameters
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# The threads of `web` are few and stay, so each keeps a connection of its own. Under ASGI the settings are loaded before
+# this, and its many threads share a pool.
+os.environ.setdefault("DATABASE_POOL_SIZE", "0")
 
 
 class Request(WSGIRequest):
@@ -30,3 +34,7 @@ class Handler(WSGIHandler):
 
 django.setup(set_prefix=False)
 application = Handler()
+
+# What is loaded by now stays: the garbage collector need not look through it again and again beside the requests.
+gc.collect()
+gc.freeze()

@@ -172,7 +172,7 @@ def reference_fields(reference: Reference | None) -> dict[str, str]:
 
 
 def _entry_of(params: Mapping[str, Any], row: tuple[Any, ...]) -> dict[str, Any]:
-    balance, bonus_balance, _, _, main, bonus, created_at = row
+    balance, bonus_balance, _, _, _, main, bonus, created_at = row
     return entry_fields(
         params["id"],
         kind=params["kind"],

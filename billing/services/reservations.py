@@ -60,7 +60,7 @@ def _first(key: str, organization_id: uuid.UUID, amount: Decimal) -> Reservation
 
 
 def _made(params: dict, row: tuple) -> Reservation:
-    wallet_id, main, bonus, free_messages, expires_at, created_at = row[4:]
+    wallet_id, main, bonus, free_messages, expires_at, created_at = row[5:]
     reservation = Reservation(
         id=params["id"],
         wallet_id=wallet_id,

@@ -4,8 +4,6 @@ One script takes the number, keeps the frame and publishes it, so frames leave i
 log is lost or too short, a client is told `gap` and reads afresh; nothing but time is lost.
 """
 
-import hashlib
-
 from common import redis
 from common.errors import NotFound
 from common.realtime.frames import CHANNEL_PREFIX, Frame, unpack
@@ -22,22 +20,14 @@ redis.call('LTRIM', KEYS[2], -tonumber(ARGV[2]), -1)
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
 redis.call('PUBLISH', ARGV[4], payload)
-return seq
 """
 
 
-APPEND_HASH = hashlib.sha1(APPEND.encode(), usedforsecurity=False).hexdigest()  # what Redis calls it
-
-
-def append(topic: str, body: bytes) -> int:
-    """Numbers, keeps and publishes one frame (JSON without `seq`); returns its number."""
+def append(topic: str, body: bytes) -> None:
+    """Numbers, keeps and publishes one frame (JSON without `seq`)."""
     keys = (f"log:{{{topic}}}:seq", f"log:{{{topic}}}:frames")
-    arguments = (len(keys), *keys, body, KEPT_FRAMES, KEPT_SECONDS, CHANNEL_PREFIX + topic)
-    try:
-        (number,) = redis.ask(("EVALSHA", APPEND_HASH, *arguments))
-    except redis.NoScriptError:  # Redis was restarted
-        (number,) = redis.ask(("EVAL", APPEND, *arguments))
-    return int(number)
+    # the script itself, not its name: nobody waits here to be told that Redis has forgotten it
+    redis.tell(("EVAL", APPEND, len(keys), *keys, body, KEPT_FRAMES, KEPT_SECONDS, CHANNEL_PREFIX + topic))
 
 
 def replay(topic: str, since: int | None) -> Replay:

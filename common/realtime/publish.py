@@ -33,7 +33,7 @@ def publish_now_unsafe(topic: str, kind: str, data: Any, *, run: str | None = No
 
 def _send(topic: str, payload: bytes) -> None:
     try:
-        redis.ask(("PUBLISH", CHANNEL_PREFIX + topic, payload))
+        redis.tell(("PUBLISH", CHANNEL_PREFIX + topic, payload))
     except redis.RedisError:
         logger.warning("frame not published", topic=topic)
 

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Membership, Organization
-from billing import announcements, services
+from billing import services
 from billing.selectors import wallet_data
 from common import redis
 from common.realtime import log
@@ -91,22 +91,26 @@ def test_a_spend_counts_although_redis_is_away(quiet, monkeypatch):
     assert wallet_data(quiet.organization_id)["total"] == "19"
 
 
-def test_who_belongs_to_an_organisation_is_remembered_for_a_short_while(quiet, teammate, monkeypatch):
-    announcements._members.clear()
-    assert announcements.members_of(quiet.organization_id) == [quiet.id]
+@pytest.fixture
+def company(quiet, teammate):
+    """An organisation of the two, with credits."""
+    organization = Organization.objects.create(name="The Company")
+    for person in (quiet, teammate):
+        Membership.objects.create(organization=organization, user=person.user)
+    services.open_wallet(organization.pk)
+    services.grant_credits(organization_id=organization.pk, amount=5, key="gift")
+    return organization
+
+
+def test_to_tell_the_members_costs_no_query_of_its_own(company, quiet, teammate):
     with CaptureQueriesContext(connection) as queries:
-        announcements.members_of(quiet.organization_id)
-    assert len(queries) == 0
-    organization = Organization.objects.get(pk=quiet.organization_id)
-    organization.memberships.all().delete()
-    later = announcements.time.monotonic() + announcements.REMEMBERED_SECONDS + 1
-    monkeypatch.setattr(announcements.time, "monotonic", lambda: later)
-    assert announcements.members_of(quiet.organization_id) == []
+        services.spend(organization_id=company.pk, amount=1, feature="story")
+    assert len(queries) == 1
+    assert [wallet["total"] for wallet in heard(teammate)] == ["5", "4"]
 
 
-def test_the_memory_of_members_does_not_grow_without_end(quiet, teammate, monkeypatch):
-    announcements._members.clear()
-    monkeypatch.setattr(announcements, "REMEMBERED_AT_MOST", 1)
-    for person in (quiet, teammate, quiet):
-        announcements.members_of(person.organization_id)
-    assert len(announcements._members) == 1
+def test_who_left_the_organisation_hears_no_more(company, quiet, teammate):
+    company.memberships.filter(user=teammate.user).delete()
+    services.spend(organization_id=company.pk, amount=1, feature="story")
+    assert [wallet["total"] for wallet in heard(quiet)] == ["5", "4"]
+    assert [wallet["total"] for wallet in heard(teammate)] == ["5"]

@@ -35,9 +35,9 @@ def test_compose_runs_the_processes_of_the_procfile():
 
 @pytest.mark.parametrize("name", sorted(OURS))
 def test_each_does_what_the_procfile_says(name):
-    """The same program on the same application, with the same options but for its port and how many it is."""
+    """The same program on the same application, with the same options but for its port and how many of it there are."""
     known = shlex.split(PROCFILE["release" if name == "migrate" else name])
-    own = {"--port", "--workers", "--num-workers"}
+    own = {"--port", "--workers", "--num-workers", "--blocking-threads"}
     assert stripped(command_of(name), own) == stripped(known, own)
 
 
