@@ -9,8 +9,8 @@ from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.utils.http import parse_header_parameters
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-# The threads of `web` are few and stay, so each keeps a connection of its own. Under ASGI the settings are loaded before
-# this, and its many threads share a pool.
+# The threads of `web` are few and stay, so each keeps a connection of its own. Under ASGI, where this is imported after
+# the settings, many threads share a pool.
 os.environ.setdefault("DATABASE_POOL_SIZE", "0")
 
 
