@@ -55,7 +55,7 @@ class Member(BaseModel):
         MODERATOR = "moderator"
         MEMBER = "member"
 
-    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="members")
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="members", db_index=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="chat_memberships")
     role = models.CharField(max_length=10, choices=Role, default=Role.MEMBER)
     last_read_seq = models.BigIntegerField(default=0)
@@ -91,18 +91,22 @@ IN_PROGRESS = (Status.PENDING, Status.STREAMING)
 
 
 class Message(BaseModel):
+    # A message is written in each index it stands in, so it stands only in those that somebody reads: a reference has
+    # one of its own below, for the rows that have it.
     class AuthorKind(models.TextChoices):
         USER = "user"
         CHARACTER = "character"
 
-    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="messages")
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="messages", db_index=False)
     seq = models.BigIntegerField()
     rev = models.BigIntegerField()
-    parent = models.ForeignKey("self", models.SET_NULL, null=True, related_name="+")
-    reply_to = models.ForeignKey("self", models.SET_NULL, null=True, related_name="+")
+    parent = models.ForeignKey("self", models.SET_NULL, null=True, related_name="+", db_index=False)
+    reply_to = models.ForeignKey("self", models.SET_NULL, null=True, related_name="+", db_index=False)
     author_kind = models.CharField(max_length=10, choices=AuthorKind)
-    author_user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    author_character = models.ForeignKey(Character, models.PROTECT, null=True, related_name="+")
+    author_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    author_character = models.ForeignKey(Character, models.PROTECT, null=True, related_name="+", db_index=False)
     text = models.TextField(help_text="of the selected variant")
     status = models.CharField(max_length=10, choices=Status, default=Status.COMPLETE)
     variant = models.PositiveIntegerField(default=0, help_text="the index of the selected variant")
@@ -114,7 +118,11 @@ class Message(BaseModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["conversation", "seq"], name="message_place_once"),
-            models.UniqueConstraint(fields=["conversation", "client_id"], name="message_client_id_once"),
+            models.UniqueConstraint(
+                fields=["conversation", "client_id"],
+                condition=Q(client_id__isnull=False),
+                name="message_client_id_once",
+            ),
             models.CheckConstraint(
                 condition=Q(author_kind="user", author_user__isnull=False, author_character=None)
                 | Q(author_kind="character", author_user=None, author_character__isnull=False),
@@ -122,7 +130,13 @@ class Message(BaseModel):
             ),
             models.CheckConstraint(condition=Q(seq__gt=0, rev__gte=models.F("seq")), name="message_rev_follows_seq"),
         ]
-        indexes = [models.Index(fields=["conversation", "rev"], name="message_changes")]
+        indexes = [
+            models.Index(fields=["conversation", "rev"], name="message_changes"),
+            *(
+                models.Index(fields=[name], condition=Q(**{f"{name}__isnull": False}), name=f"message_{name}")
+                for name in ("parent", "reply_to", "author_user", "author_character")
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.conversation_id} #{self.seq}"
@@ -136,7 +150,7 @@ class Variant(BaseModel):
     (`continue`), `base_index` how many deltas that was.
     """
 
-    message = models.ForeignKey(Message, models.CASCADE, related_name="variants")
+    message = models.ForeignKey(Message, models.CASCADE, related_name="variants", db_index=False)
     index = models.PositiveIntegerField()
     text = models.TextField(blank=True)
     status = models.CharField(max_length=10, choices=Status)

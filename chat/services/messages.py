@@ -50,7 +50,7 @@ WITH repeat AS (
   SELECT %(id)s, %(now)s, %(now)s, %(conversation)s, seq, seq, %(reply_to)s::uuid, 'user',
          %(user)s, %(text)s, 'complete', 0, %(tokens)s, %(client_id)s::text
   FROM numbered
-  ON CONFLICT (conversation_id, client_id) DO NOTHING
+  ON CONFLICT (conversation_id, client_id) WHERE client_id IS NOT NULL DO NOTHING
   RETURNING seq
 )
 SELECT said.seq, COALESCE(NULLIF(u.display_name, ''), u.username) FROM said, accounts_user u WHERE u.id = %(user)s
