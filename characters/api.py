@@ -1,6 +1,8 @@
 """Characters over REST."""
 
+import contextlib
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -12,13 +14,15 @@ from characters import caching, discovery, liked, limits, selectors, services, s
 from characters.discovery import Listing
 from characters.inputs import CharacterChanges, CharacterInput, LorebookInput
 from characters.models import Category, Gender, Memory
+from common import redis
 from common.api import TroupeView, no_content
 from common.errors import NotFound, Unauthenticated
 from common.openapi import PAGE
 from common.pagination import Page, bad_cursor, page_by_id, read_flag, read_limit, wants_total
 from common.rendering import Response, to_json
-from common.shared_reads import SharedBody, shared_read, shared_read_and, shared_response, with_etag
+from common.shared_reads import SharedBody, question, shared_read, shared_response, with_etag
 
+Found = Sequence[bytes | None] | None
 SHARED_SECONDS = 30  # likes and messages of others show in lists at most this late
 
 ETAG = OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER, description="Answers 304 where it still holds.")
@@ -121,6 +125,14 @@ class CharactersView(PubliclyRead):
 
 
 class CharacterView(PubliclyRead):
+    def questions(self, request: Request) -> Sequence[redis.Command]:
+        """The shared body, and the caller's like."""
+        if request.method != "GET":
+            return ()
+        character_id, user_id = self.kwargs["character_id"], request.user.pk
+        like = [liked.key(user_id, character_id)] if user_id else []
+        return [question(caching.kind_of(character_id), str(character_id), *like)]
+
     @extend_schema(
         operation_id="characters_retrieve",
         parameters=[ETAG],
@@ -129,10 +141,10 @@ class CharacterView(PubliclyRead):
     )
     def get(self, request: Request, character_id: uuid.UUID) -> HttpResponse:
         """A public or unlisted character, or one's own."""
-        user_id = request.user.pk
+        user_id, (found,) = request.user.pk, self.gate.answers or (None,)
         if user_id is None:
-            return shared_response(request, shared_single(character_id)[0])
-        return shared_response(request, own_view(character_id, user_id), public=False)
+            return shared_response(request, shared_single(character_id, found))
+        return shared_response(request, own_view(character_id, user_id, found), public=False)
 
     @extend_schema(operation_id="characters_update", request=CharacterChanges, responses={200: shapes.CharacterShape})
     def patch(self, request: Request, character_id: uuid.UUID) -> Response:
@@ -148,28 +160,27 @@ class CharacterView(PubliclyRead):
         return no_content()
 
 
-def shared_single(character_id: uuid.UUID, beside: str | None = None) -> tuple[SharedBody, bytes | None]:
-    """A character as everybody may see it, and what Redis has under `beside`. Raises NotFound."""
+def shared_single(character_id: uuid.UUID, found: Found = None) -> SharedBody:
+    """A character as everybody may see it. Raises NotFound."""
 
     def build() -> bytes:
         return to_json(selectors.read_character(character_id, None))
 
     kind = caching.kind_of(character_id)
-    return shared_read_and(beside, kind, str(character_id), build, seconds=SHARED_SECONDS)
+    return shared_read(kind, str(character_id), build, seconds=SHARED_SECONDS, found=found)
 
 
-def own_view(character_id: uuid.UUID, user_id: uuid.UUID) -> SharedBody:
+def own_view(character_id: uuid.UUID, user_id: uuid.UUID, found: Found) -> SharedBody:
     """A character as one person sees it: the shared bytes with their own like; its creator's are made afresh.
 
-    Raises NotFound.
+    `found` is the answer to `CharacterView.questions`. Raises NotFound.
     """
-    try:
-        shared, remembered = shared_single(character_id, liked.key(user_id, character_id))
-    except NotFound:
-        shared = None  # private, if it is theirs
+    shared = None
+    with contextlib.suppress(NotFound):  # private, if it is theirs
+        shared = shared_single(character_id, found)
     if shared is None or b'"creator":{"id":"%b"' % str(user_id).encode() in shared.body:
         return with_etag(to_json(selectors.read_character(character_id, user_id)))
-    if not liked.is_liked(user_id, character_id, remembered):
+    if not liked.is_liked(user_id, character_id, found[2] if found else None):
         return shared
     # quotes inside texts are escaped, so this can only be the field itself
     body = shared.body.replace(b'"liked":false', b'"liked":true', 1)

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from common import idempotency
+from common import idempotency, redis
 from common.errors import UnsupportedMediaType
 from common.middleware import client_address
 from common.ratelimits import Gate
@@ -59,8 +59,8 @@ class TroupeView(APIView):
     """A view of the API.
 
     `preset` overrides the rate limit's class (by default `read` for a public GET, else `api`); `windows(request)` adds
-    moving windows; `idempotent` honours `Idempotency-Key` on POST; `needs_redis` refuses work while limits can't be
-    counted.
+    moving windows; `questions(request)` adds reads of Redis, answered in `self.gate.answers` without a round trip of
+    their own; `idempotent` honours `Idempotency-Key` on POST; `needs_redis` refuses work while limits can't be counted.
     """
 
     preset: ClassVar[str | None] = None
@@ -86,6 +86,9 @@ class TroupeView(APIView):
     def windows(self, request: Request) -> Sequence[tuple[str, str]]:
         return ()
 
+    def questions(self, request: Request) -> Sequence[redis.Command]:
+        return ()
+
     def get_permissions(self) -> Sequence[Any]:
         return [] if self.public else super().get_permissions()
 
@@ -101,6 +104,7 @@ class TroupeView(APIView):
             session_id=getattr(request.auth, "session_id", None),
             windows=self.windows(request) if self.public or request.user.is_authenticated else (),
             needs_redis=self.needs_redis,
+            questions=self.questions(request),
         )
         self.gate = gate
         gate.enter()

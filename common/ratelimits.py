@@ -48,7 +48,8 @@ NOBODY = "<who>"
 class Gate:
     """What a request must pass: its session, one preset, and the moving windows of the action.
 
-    `who` is the person's id or the address; `windows` are (name in WINDOWS, who) pairs.
+    `who` is the person's id or the address; `windows` are (name in WINDOWS, who) pairs. `questions` travel with its
+    own; their `answers` are empty where Redis is away.
     """
 
     who: str
@@ -57,6 +58,8 @@ class Gate:
     session_id: uuid.UUID | None = None
     windows: Sequence[tuple[str, str]] = ()
     needs_redis: bool = False
+    questions: Sequence[redis.Command] = ()
+    answers: Sequence[Any] = ()
     headers: dict[str, str] = field(default_factory=dict)
 
     def enter(self) -> None:
@@ -66,6 +69,8 @@ class Gate:
         except redis.RedisError:
             self._enter_without_redis()
             return
+        own = len(answers) - len(self.questions)
+        answers, self.answers = answers[:own], answers[own:]
         if self.session_id and not sessions.is_live(self.session_id, answers.pop(0)):
             raise Unauthenticated("This session has ended. Please sign in again.")
         if self.preset:
@@ -93,6 +98,7 @@ class Gate:
             commands.append(("TTL", _key(storage, self.preset, self.who)))
         commands += [_count(storage, name, self.who) for name in self._fixed_names()]
         commands += [_move(storage, name, who) for name, who in self.windows]
+        commands += self.questions
         if not commands:
             return []
         try:

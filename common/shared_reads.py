@@ -6,7 +6,7 @@ raises the version, and every older body is a miss from then on. One round trip 
 
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -23,27 +23,43 @@ class SharedBody:
     etag: str
 
 
-def shared_read(kind: str, name: str, build: Callable[[], bytes], *, seconds: int = KEPT_SECONDS) -> SharedBody:
-    """The kept body called `name`, or `build()`'s, kept for at most `seconds`."""
-    return shared_read_and(None, kind, name, build, seconds=seconds)[0]
+def question(kind: str, name: str, *more: str) -> redis.Command:
+    """Asks Redis for the body called `name`, and for what it has under the keys `more`: for who has to ask anyway."""
+    return ("MGET", _version_key(kind), _body_key(kind, name), *more)
 
 
-def shared_read_and(
-    key: str | None, kind: str, name: str, build: Callable[[], bytes], *, seconds: int = KEPT_SECONDS
-) -> tuple[SharedBody, bytes | None]:
-    """`shared_read`, and what Redis has under `key`, in one round trip."""
-    version_key, body_key = f"shared:{kind}", f"shared:{kind}:{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+def shared_read(
+    kind: str,
+    name: str,
+    build: Callable[[], bytes],
+    *,
+    seconds: int = KEPT_SECONDS,
+    found: Sequence[bytes | None] | None = None,
+) -> SharedBody:
+    """The kept body called `name`, or `build()`'s, kept for at most `seconds`.
+
+    `found` is what `question` brought, where it was asked already.
+    """
     try:
-        ((version, kept, beside),) = redis.ask(("MGET", version_key, body_key, key or version_key))
+        version, kept, *_ = found or redis.ask(question(kind, name))[0]
     except redis.RedisError:
-        return with_etag(build()), None
+        return with_etag(build())
     version = version or b"0"
     if kept and kept.startswith(version + b"\n"):
-        return _split(kept[len(version) + 1 :]), beside
+        return _split(kept[len(version) + 1 :])
     made = with_etag(build())
     with contextlib.suppress(redis.RedisError):
-        redis.client().set(body_key, b"\n".join((version, made.etag.encode(), made.body)), ex=seconds)
-    return made, beside
+        body = b"\n".join((version, made.etag.encode(), made.body))
+        redis.client().set(_body_key(kind, name), body, ex=seconds)
+    return made
+
+
+def _version_key(kind: str) -> str:
+    return f"shared:{kind}"
+
+
+def _body_key(kind: str, name: str) -> str:
+    return f"shared:{kind}:{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
 
 def drop_on_commit(kind: str) -> None:
@@ -53,7 +69,7 @@ def drop_on_commit(kind: str) -> None:
 
 def _drop(kind: str) -> None:
     try:
-        redis.client().incr(f"shared:{kind}")
+        redis.client().incr(_version_key(kind))
     except redis.RedisError:
         return  # bodies end by themselves within KEPT_SECONDS
 
