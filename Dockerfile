@@ -24,4 +24,4 @@ USER troupe
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/live', timeout=2)"]
-CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--blocking-threads", "2", "--blocking-threads-idle-timeout", "600", "--no-ws", "--workers-kill-timeout", "45", "config.wsgi:application"]
+CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--blocking-threads", "3", "--blocking-threads-idle-timeout", "600", "--no-ws", "--workers-kill-timeout", "45", "config.wsgi:application"]

@@ -56,7 +56,7 @@ class Member(BaseModel):
         MEMBER = "member"
 
     conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="members", db_index=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="chat_memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="chat_memberships", db_index=False)
     role = models.CharField(max_length=10, choices=Role, default=Role.MEMBER)
     last_read_seq = models.BigIntegerField(default=0)
     archived = models.BooleanField(default=False)
@@ -72,7 +72,8 @@ class Member(BaseModel):
                 fields=["user", "-last_message_at", "-conversation"],
                 condition=Q(left_at=None),
                 name="chat_member_list",
-            )
+            ),
+            models.Index(fields=["user"], condition=Q(left_at__isnull=False), name="chat_member_left"),
         ]
 
     def __str__(self) -> str:

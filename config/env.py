@@ -87,7 +87,7 @@ class Environment(BaseSettings):
     PORT: int = Field(8000, ge=1, le=65535)
     SERVICE_NAME: str = "troupe"
     WEB_CONCURRENCY: int = Field(2, ge=1)
-    WEB_THREADS: int = Field(2, ge=1)
+    WEB_THREADS: int = Field(3, ge=1)
     DATA_DIR: Path = Path("var")
 
     DATABASE_URL: Database = "postgresql://postgres@127.0.0.1:5432/troupe"
