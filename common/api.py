@@ -118,7 +118,7 @@ class TroupeView(APIView):
         return response
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        key = request.headers.get("Idempotency-Key")
+        key = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if self.idempotent and key is not None and request.method == "POST":
             self.post = idempotency.once(key, self.post)  # type: ignore[has-type]
         return super().dispatch(request, *args, **kwargs)

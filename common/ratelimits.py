@@ -1,10 +1,12 @@
 """Rate limits: HTTP presets by endpoint class and moving windows by action, as the contract's section 12 lists them.
 
-Counting is done by the `limits` library's own Redis scripts. They are sent in one pipeline together with the read of
-the caller's session, so that a request costs one round trip however many windows it stands in.
+Counting is done by the `limits` library's own Redis scripts. One script of ours runs them for all windows that a
+request stands in, together with the read of the caller's session: one command, however many they are.
 """
 
 import functools
+import hashlib
+import itertools
 import time
 import uuid
 from collections.abc import Sequence
@@ -42,6 +44,25 @@ WINDOWS: dict[str, str] = {
 WITHOUT_COUNTING = {"api", "read", "upload", "expensive"}  # what goes on uncounted when Redis is down
 BAN_AFTER = 5
 NOBODY = "<who>"
+
+# KEYS with, for each, an action, an amount and seconds in ARGV after the time; the answers in the same order.
+GATE = f"""
+local function count(KEYS, ARGV) {RedisStorage.SCRIPT_INCR_EXPIRE.decode()} end
+local function move(KEYS, ARGV) {RedisStorage.SCRIPT_ACQUIRE_MOVING_WINDOW.decode()} end
+local answers = {{}}
+for i, key in ipairs(KEYS) do
+  local action, amount, seconds = ARGV[3 * i - 1], ARGV[3 * i], ARGV[3 * i + 1]
+  if action == 'count' then
+    answers[i] = count({{key}}, {{seconds, 1}})
+  elseif action == 'move' then
+    answers[i] = move({{key}}, {{ARGV[1], amount, seconds, 1}})
+  else
+    answers[i] = redis.call(action, key)
+  end
+end
+return answers
+"""
+GATE_SHA = hashlib.sha1(GATE.encode(), usedforsecurity=False).hexdigest()  # what Redis calls it
 
 
 @dataclass
@@ -88,24 +109,28 @@ class Gate:
         return list(WRITES) if self.write else []
 
     def _ask(self) -> list[Any]:
-        storage = limits_storage()
-        commands: list[redis.Command] = []
-        if self.session_id:
-            commands.append(("GET", sessions.key(self.session_id)))
-        if self.preset:
-            commands.append(("GET", _ban_key(self.preset, self.who)))
-            commands.append(_count(storage, self.preset, self.who))
-            commands.append(("TTL", _key(storage, self.preset, self.who)))
-        commands += [_count(storage, name, self.who) for name in self._fixed_names()]
-        commands += [_move(storage, name, who) for name, who in self.windows]
-        commands += self.questions
-        if not commands:
-            return []
+        steps = self._steps()
+        keys, arguments = [step[0] for step in steps], itertools.chain.from_iterable(step[1:] for step in steps)
+        command = ("EVALSHA", GATE_SHA, len(keys), *keys, time.time(), *arguments)
         try:
-            return redis.ask(*commands)
-        except redis.NoScriptError:  # Redis was restarted and has forgotten the scripts
-            _load_scripts(storage)
-            return redis.ask(*commands)
+            answers, *beside = redis.ask(command, *self.questions)
+        except redis.NoScriptError:  # Redis is new, or was restarted and has forgotten the script
+            redis.client().script_load(GATE)
+            answers, *beside = redis.ask(command, *self.questions)
+        return [*answers, *beside]
+
+    def _steps(self) -> list[tuple[str, str, int, int]]:
+        """In the order of the answers: key, what to do with it, and the window's amount and seconds."""
+        steps: list[tuple[str, str, int, int]] = []
+        if self.session_id:
+            steps.append((sessions.key(self.session_id), "get", 0, 0))
+        if self.preset:
+            steps.append((_ban_key(self.preset, self.who), "get", 0, 0))
+            count = _step(self.preset, self.who, "count")
+            steps += [count, (count[0], "ttl", 0, 0)]
+        steps += [_step(name, self.who, "count") for name in self._fixed_names()]
+        steps += [_step(name, who, "move") for name, who in self.windows]
+        return steps
 
     def _judge_preset(self, answers: list[Any]) -> None:
         assert self.preset
@@ -158,38 +183,17 @@ def _window(name: str, factor: float) -> RateLimitItem:
     return type(item)(max(1, int(item.amount * factor)), item.multiples, namespace="limit")
 
 
-@functools.cache
-def limits_storage() -> RedisStorage:
-    storage = RedisStorage(settings.REDIS_URL, connection_pool=redis.client().connection_pool)
-    _load_scripts(storage)
-    return storage
-
-
-def _load_scripts(storage: RedisStorage) -> None:
-    connection: Any = storage.get_connection()
-    for script in (storage.SCRIPT_INCR_EXPIRE, storage.SCRIPT_ACQUIRE_MOVING_WINDOW):
-        connection.script_load(script)
-
-
-def _key(storage: RedisStorage, name: str, who: str) -> str:
-    before, after = _key_around(storage, name, settings.RATE_LIMIT_FACTOR)
-    return f"{before}{who}{after}"
+def _step(name: str, who: str, action: str) -> tuple[str, str, int, int]:
+    before, after, amount, seconds = _step_around(name, settings.RATE_LIMIT_FACTOR)
+    return f"{before}{who}{after}", action, amount, seconds
 
 
 @functools.cache
-def _key_around(storage: RedisStorage, name: str, factor: float) -> tuple[str, str]:
+def _step_around(name: str, factor: float) -> tuple[str, str, int, int]:
     """The library's key, made once: it stands in every request's way several times."""
-    before, _, after = storage.prefixed_key(_window(name, factor).key_for(name, NOBODY)).partition(NOBODY)
-    return before, after
-
-
-def _count(storage: RedisStorage, name: str, who: str) -> redis.Command:
-    return ("EVALSHA", storage.lua_incr_expire.sha, 1, _key(storage, name, who), window(name).get_expiry(), 1)
-
-
-def _move(storage: RedisStorage, name: str, who: str) -> redis.Command:
-    item, sha = window(name), storage.lua_acquire_moving_window.sha
-    return ("EVALSHA", sha, 1, _key(storage, name, who), time.time(), item.amount, item.get_expiry(), 1)
+    item = _window(name, factor)
+    before, _, after = item.key_for(name, NOBODY).partition(NOBODY)
+    return before, after, item.amount, item.get_expiry()
 
 
 def _ban_key(preset: str, who: str) -> str:

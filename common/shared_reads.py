@@ -76,7 +76,7 @@ def _drop(kind: str) -> None:
 
 def shared_response(request: HttpRequest, shared: SharedBody, *, public: bool = True) -> HttpResponse:
     """The body with its ETag, or 304 where the caller has it."""
-    if request.headers.get("If-None-Match") == shared.etag:
+    if request.META.get("HTTP_IF_NONE_MATCH") == shared.etag:
         response: HttpResponse = HttpResponseNotModified()
     else:
         response = HttpResponse(shared.body, content_type="application/json")

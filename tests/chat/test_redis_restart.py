@@ -18,17 +18,14 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 def private_redis(tmp_path: Path, settings):
     """A Redis of this test's own, for the test process and the site alike."""
     from common import redis
-    from common.ratelimits import limits_storage
 
     services = Services(tmp_path, durable=False, database=False)
     services.start()
     settings.REDIS_URL = services.redis_url
-    for cached in (redis.client, limits_storage):
-        cached.cache_clear()
+    redis.client.cache_clear()
     yield services
     services.stop()
-    for cached in (redis.client, limits_storage):
-        cached.cache_clear()
+    redis.client.cache_clear()
 
 
 async def test_a_reply_survives_a_restart_of_redis(private_redis, owner, conversation):

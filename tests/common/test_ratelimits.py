@@ -87,12 +87,10 @@ def no_redis(settings):
     from common import redis
 
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    for cached in (redis.client, ratelimits.limits_storage):
-        cached.cache_clear()
+    redis.client.cache_clear()
     yield
     settings.REDIS_URL = settings.CACHES["default"]["LOCATION"]
-    for cached in (redis.client, ratelimits.limits_storage):
-        cached.cache_clear()
+    redis.client.cache_clear()
 
 
 def test_without_redis_reading_goes_on_uncounted_and_signing_in_does_not(no_redis):

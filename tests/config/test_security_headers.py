@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 FRIEND, STRANGER = "https://friend.example", "https://stranger.example"
+MIDDLEWARE = "corsheaders.middleware.CorsMiddleware"
 ASK = """
 import django, json
 django.setup()
@@ -18,6 +19,7 @@ print(json.dumps(dict(answer.headers)))
 @pytest.fixture
 def cors(settings):
     settings.CORS_ALLOWED_ORIGINS = [FRIEND]
+    settings.MIDDLEWARE = [MIDDLEWARE, *settings.MIDDLEWARE]
     return Client()
 
 
@@ -41,6 +43,13 @@ def test_hsts_is_for_production_alone(db, run, production):
     done = run(production | {"DJANGO_SETTINGS_MODULE": "config.settings"}, "-c", ASK)
     headers = json.loads(done.stdout.splitlines()[-1])
     assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains; preload"
+
+
+def test_other_sites_are_thought_of_where_one_is_configured(settings, run, production):
+    assert MIDDLEWARE not in settings.MIDDLEWARE
+    configured = production | {"DJANGO_SETTINGS_MODULE": "config.settings", "CORS_ORIGINS": FRIEND}
+    done = run(configured, "-c", "from django.conf import settings; print(settings.MIDDLEWARE)")
+    assert MIDDLEWARE in done.stdout
 
 
 def test_a_configured_origin_may_call_the_api_with_credentials(db, cors):
