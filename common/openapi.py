@@ -1,5 +1,6 @@
 """What the OpenAPI document says of every operation: the tag of its path, the limits' headers, the problem document."""
 
+import inspect
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
@@ -41,6 +42,11 @@ class ContractSchema(AutoSchema):
     def get_tags(self) -> list[str]:
         parts = [part for part in self.path.split("/") if part and not part.startswith("{")]
         return [parts[1] if len(parts) > 1 else parts[0]]
+
+    def get_description(self) -> str:  # type: ignore[override]
+        """What the method says of itself, or its class; not what a base class tells programmers."""
+        own = getattr(self.view, self.method.lower(), None)
+        return inspect.cleandoc((own and own.__doc__) or type(self.view).__dict__.get("__doc__") or "")
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
         if not isinstance(serializer, InputSerializer):

@@ -4,7 +4,6 @@ import contextlib
 
 import pytest
 
-from common import ratelimits
 from common.errors import RateLimited, Unavailable
 from common.ratelimits import Gate
 
