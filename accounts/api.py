@@ -21,6 +21,11 @@ MAX_TOKEN = 4096
 MAX_UTM = 10
 
 
+def few_short_names(utm: dict[str, str]) -> None:
+    if len(utm) > MAX_UTM or any(len(name) > 40 for name in utm):
+        raise serializers.ValidationError(f"Give at most {MAX_UTM} names of at most 40 characters.")
+
+
 class SignUpInput(InputSerializer):
     """A new account. Without a username the person gets a stand-in that can be changed."""
 
@@ -28,13 +33,11 @@ class SignUpInput(InputSerializer):
     password = Text(max_length=services.MAX_PASSWORD, trim_whitespace=False)
     username = Text(required=False, min_length=3, max_length=30)
     utm = serializers.DictField(
-        child=Text(max_length=200, allow_blank=True), required=False, help_text="Where they came from."
+        child=Text(max_length=200, allow_blank=True),
+        required=False,
+        validators=[few_short_names],
+        help_text="Where they came from.",
     )
-
-    def validate_utm(self, utm: dict[str, str]) -> dict[str, str]:
-        if len(utm) > MAX_UTM or any(len(name) > 40 for name in utm):
-            raise serializers.ValidationError(f"Give at most {MAX_UTM} names of at most 40 characters.")
-        return utm
 
 
 class SignInInput(InputSerializer):

@@ -2,11 +2,13 @@
 
 import functools
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.http import HttpResponse, HttpResponseBase
 from rest_framework.exceptions import ValidationError
+from rest_framework.fields import Field, SkipField, empty, get_error_detail
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
@@ -20,20 +22,45 @@ NUL = "\x00"
 
 
 class InputSerializer(Serializer):
-    """A request's body. Unknown fields and NUL bytes (which PostgreSQL refuses) are errors, not surprises later."""
+    """A request's body. Unknown fields and NUL bytes (which PostgreSQL refuses) are errors, not surprises later.
 
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict):
-            errors = {name: ["This field is not known."] for name in data.keys() - self.fields.keys()}
-            errors |= {name: ["NUL characters are not allowed."] for name, value in data.items() if _has_nul(value)}
-            if errors:
-                raise ValidationError(errors)
-        return super().to_internal_value(data)
+    It knows no `validate_<field>` methods: what a field must be is told by its type and its validators.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if methods := [name for name in cls.__dict__ if name.startswith("validate_")]:
+            raise TypeError(f"{cls.__name__}: make {', '.join(methods)} a validator of the field")
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """What the library's own does for JSON, in a third of its time: it is made for forms as well."""
+        if not isinstance(data, Mapping):
+            return super().to_internal_value(data)
+        errors: dict[str, Any] = {name: ["This field is not known."] for name in data.keys() - self.fields.keys()}
+        values: dict[str, Any] = {}
+        for name, field in self._inputs:
+            try:
+                if name in data:
+                    values[name] = field.run_validation(_without_nul(data[name]))
+                elif not self.partial:
+                    values[name] = field.run_validation(empty)
+            except (ValidationError, DjangoValidationError) as error:
+                errors[name] = get_error_detail(error) if isinstance(error, DjangoValidationError) else error.detail
+            except SkipField:
+                continue
+        if errors:
+            raise ValidationError(errors)
+        return values
 
     @functools.cached_property
-    def _writable_fields(self) -> list[Any]:
-        # the library looks for them again for each body
-        return [field for field in self.fields.values() if not field.read_only]
+    def _inputs(self) -> list[tuple[str, Field]]:
+        return [(name, field) for name, field in self.fields.items() if not field.read_only]
+
+
+def _without_nul(value: Any) -> Any:
+    if _has_nul(value):
+        raise ValidationError(["NUL characters are not allowed."])
+    return value
 
 
 def _has_nul(value: Any) -> bool:

@@ -20,7 +20,7 @@ handler404 = "config.errors.not_found"
 handler500 = "config.errors.server_error"
 
 urlpatterns = [
-    *(path("api/", include(app.urls.api_urlpatterns)) for app in APPS),
+    path("api/", include([address for app in APPS for address in app.urls.api_urlpatterns])),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path(
         "api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api_docs.html"), name="docs"
