@@ -18,7 +18,7 @@ from billing import selectors, services
 from billing.amounts import LARGEST
 from billing.authentication import InternalCaller, InternalKeyAuthentication
 from billing.models import Kind
-from common.api import InputSerializer, TroupeView
+from common.api import InputSerializer, TroupeView, checked
 from common.errors import Forbidden, ValidationProblem
 from common.fields import Id, Text
 from common.openapi import PAGE
@@ -81,9 +81,7 @@ class ReferenceField(serializers.Field):
     def to_internal_value(self, data: Any) -> dict[str, str]:
         if isinstance(data, dict) and (unknown := data.keys() - {"type", "id"}):
             raise serializers.ValidationError({name: ["This field is not known."] for name in unknown})
-        reference = ReferenceObject(data={"type": "external", "id": data} if isinstance(data, str) else data)
-        reference.is_valid(raise_exception=True)
-        return dict(reference.validated_data)
+        return checked(ReferenceObject, {"type": "external", "id": data} if isinstance(data, str) else data)
 
     def to_representation(self, value: dict[str, str]) -> dict[str, str]:
         return value

@@ -22,11 +22,9 @@ NUL = "\x00"
 
 
 class InputSerializer(Serializer):
-    """A request's body. Unknown fields and NUL bytes (which PostgreSQL refuses) are errors, not surprises later.
+    """A request's body. Unknown fields and NUL bytes (which PostgreSQL refuses) are errors, not surprises later."""
 
-    It knows no `validate_<field>` methods: what a field must be is told by its type and its validators.
-    """
-
+    # What a field must be is told by its type and its validators, not by methods of the serializer.
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if methods := [name for name in cls.__dict__ if name.startswith("validate_")]:
