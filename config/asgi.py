@@ -18,10 +18,13 @@ from django.urls import path
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 get_asgi_application()  # loads the apps; nothing of ours may be imported before
 
+from common.memory import keep_what_is_loaded  # noqa: E402
 from common.realtime.consumer import Socket  # noqa: E402
 from common.realtime.hub import current_hub  # noqa: E402
 from common.realtime.shutdown import say_bye_on_signals  # noqa: E402
 from config.wsgi import application as wsgi_application  # noqa: E402
+
+keep_what_is_loaded()
 
 HTTP_THREADS = 10
 BODY_SECONDS = 30

@@ -1,12 +1,15 @@
 """The WSGI application: everything that answers at once."""
 
-import gc
 import os
+from importlib import import_module
 from typing import Any
 
 import django
+from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.utils.http import parse_header_parameters
+
+from common.memory import keep_what_is_loaded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # The threads of `web` are few and stay, so each keeps a connection of its own. Under ASGI, where this is imported after
@@ -34,7 +37,5 @@ class Handler(WSGIHandler):
 
 django.setup(set_prefix=False)
 application = Handler()
-
-# What is loaded by now stays: the garbage collector need not look through it again and again beside the requests.
-gc.collect()
-gc.freeze()
+import_module(settings.ROOT_URLCONF)
+keep_what_is_loaded()

@@ -8,6 +8,7 @@ import uvloop
 from django.core.management.base import BaseCommand
 
 from chat.responder import Responder
+from common.memory import keep_what_is_loaded
 
 
 class Command(BaseCommand):
@@ -20,6 +21,7 @@ class Command(BaseCommand):
 
     async def _run(self) -> None:
         responder = Responder()
+        keep_what_is_loaded()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
             loop.add_signal_handler(number, responder.leave)
