@@ -5,6 +5,7 @@ their provider, and publishes each piece as it comes. It owns the run: clients o
 """
 
 import asyncio
+import math
 import time
 import uuid
 from collections.abc import Callable, Coroutine
@@ -35,6 +36,7 @@ log = structlog.get_logger(__name__)
 # Between two frames of one reply; faster providers are read as fast, their pieces travel together.
 FRAME_SECONDS = 0.04
 CHECKPOINT_SECONDS = 2.0
+KEEP_SECONDS = 60.0
 INTERNAL = Failure("SERVER_ERROR", "Something went wrong on our side. Please ask again.")
 
 
@@ -53,6 +55,7 @@ class Run:
         self.interrupted = False
         self.reading: asyncio.Task[None] | None = None
         self.claimed_at = time.perf_counter()
+        self.kept_at = -math.inf
         self.topic = topics.topic_of(assignment.conversation_id)
 
     @property
@@ -154,7 +157,9 @@ class Run:
         key = live.key(self.assignment.variant_id)
         async with self.client.pipeline(transaction=False) as pipeline:
             pipeline.rpush(key, text)
-            pipeline.expire(key, live.KEPT_SECONDS)
+            if time.monotonic() - self.kept_at > KEEP_SECONDS:
+                self.kept_at = time.monotonic()
+                pipeline.expire(key, live.KEPT_SECONDS)
             pipeline.publish(
                 CHANNEL_PREFIX + self.topic, pack(encode(self.topic, "chat.delta", data), run=run, index=index)
             )
