@@ -17,19 +17,18 @@ from chat.models import IN_PROGRESS
 from common.database import fetch_all
 from common.rendering import to_json
 
-# LIMIT keeps the planner from reading all people to find the few who wrote a page.
 LINE_SQL = """
 SELECT m.id::text, m.conversation_id::text, m.seq, m.rev, m.parent_id::text, m.author_kind,
        COALESCE(m.author_character_id, m.author_user_id)::text,
-       COALESCE(ch.name, NULLIF(u.display_name, ''), u.username),
+       CASE m.author_kind
+         WHEN 'character' THEN (SELECT name FROM characters_character WHERE id = m.author_character_id)
+         ELSE (SELECT COALESCE(NULLIF(display_name, ''), username) FROM accounts_user WHERE id = m.author_user_id) END,
        CASE WHEN v.index IS NULL OR v.index = m.variant THEN m.text END,
        m.status, m.reply_to_id::text, m.variant, m.client_id, m.edited_at, m.created_at, m.deleted_at IS NOT NULL,
        v.index, v.id::text, v.status, v.created_at,
        CASE WHEN v.index = m.variant AND m.status IN ('pending', 'streaming', 'failed') THEN json_build_array(
          v.id, v.status, v.base_index, v.base_text, v.next_index, v.text, v.error_code, v.error_detail) END
 FROM (SELECT m.* FROM chat_message m {which}) m
-LEFT JOIN LATERAL (SELECT username, display_name FROM accounts_user WHERE id = m.author_user_id LIMIT 1) u ON true
-LEFT JOIN LATERAL (SELECT name FROM characters_character WHERE id = m.author_character_id LIMIT 1) ch ON true
 LEFT JOIN chat_variant v ON v.message_id = m.id
 ORDER BY {order}
 """
