@@ -13,7 +13,7 @@ from django.test import Client
 
 from common.context import WELL_FORMED
 from common.database import fetch_all
-from tests.hostile.crowd import Log
+from tests.hostile.crowd import Log, until_all_is_said
 from tests.live import LiveSite
 from tests.people import Person
 from tests.standins.openai_server import OpenAIServer
@@ -181,8 +181,9 @@ def site(django_db_setup: None, provider: OpenAIServer, tmp_path_factory: pytest
 
 
 @pytest.fixture
-def log(site: LiveSite) -> Iterator[Log]:
-    """The site's log of this test; it must hold no error of ours."""
+def log(site: LiveSite, transactional_db: None) -> Iterator[Log]:
+    """The site's log of this test; it must hold no error of ours. No reply outlives the test and its rows."""
     log = Log(Path(site.environment["LOG_FILE_PATH"]))
     yield log
+    until_all_is_said()
     assert not log.errors(), log.text[-5_000:]

@@ -1,6 +1,7 @@
 """Many callers at once over real connections."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 
 from billing.reconciliation import as_lines, reconcile
+from chat.models import IN_PROGRESS, Variant
 from tests.live import LiveSite
 from tests.people import Person
 
@@ -75,3 +77,11 @@ def books_agree() -> None:
     """What `manage.py reconcile` says."""
     report = reconcile()
     assert report.ok, "\n".join(as_lines(report))
+
+
+def until_all_is_said(seconds: float = 20) -> None:
+    """Until no reply is in progress."""
+    deadline = time.monotonic() + seconds
+    while Variant.objects.filter(status__in=IN_PROGRESS).exists():
+        assert time.monotonic() < deadline, list(Variant.objects.filter(status__in=IN_PROGRESS).values())
+        time.sleep(0.05)

@@ -21,10 +21,10 @@ from billing.models import Entry, Reservation, Wallet
 from characters.models import Character, Like, Persona
 from characters.services import create_persona, delete_persona, fold_counters
 from chat import services as chat
-from chat.models import IN_PROGRESS, Conversation, Message, Variant
+from chat.models import Conversation, Message, Variant
 from chat.services import writing
 from common.database import fetch_all
-from tests.hostile.crowd import Rest, books_agree, together
+from tests.hostile.crowd import Rest, books_agree, together, until_all_is_said
 from tests.live import LiveSite, Wire
 from tests.people import Person
 from tests.standins.openai_server import OpenAIServer
@@ -46,13 +46,6 @@ def _books(db: None) -> Iterator[None]:
 
 def statuses(answers: list[Any]) -> Counter[Any]:
     return Counter(answer.status_code if isinstance(answer, httpx.Response) else repr(answer) for answer in answers)
-
-
-def until_all_is_said(seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while Variant.objects.filter(status__in=IN_PROGRESS).exists():
-        assert time.monotonic() < deadline, list(Variant.objects.filter(status__in=IN_PROGRESS).values())
-        time.sleep(0.05)
 
 
 class TestSpending:
