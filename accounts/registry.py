@@ -1,15 +1,53 @@
-"""What higher floors add to an account. They register in their `AppConfig.ready()`."""
+"""What higher floors add to an account. They register in their `AppConfig.ready()`.
+
+Each `on_…` takes a function; what it is called with, and when, stands beside it.
+"""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from accounts.models import Organization, User
+from common.callbacks import Callbacks
 
-AccountCreated = Callable[["User", "Organization"], None]
+if TYPE_CHECKING:
+    from accounts.models import User
+
 MePart = Callable[["User", uuid.UUID], Any]
+
+
+# (user, personal organisation): in the transaction that makes the account; an error undoes it
+account_created = Callbacks()
+on_account_created = account_created.add
+
+# (user): in the transaction that hides, brings back, or anonymises for good
+account_deleted = Callbacks()
+on_account_deleted = account_deleted.add
+account_restored = Callbacks()
+on_account_restored = account_restored.add
+account_anonymised = Callbacks()
+on_account_anonymised = account_anonymised.add
+
+# (user, auth_session, is_new_device: bool): in the transaction that begins the session
+signed_in = Callbacks()
+on_signed_in = signed_in.add
+
+# (organization): a team was made (a personal one comes with `account_created`)
+organization_created = Callbacks()
+on_organization_created = organization_created.add
+# (organization): about to be deleted; raises Conflict to keep it
+organization_deleting = Callbacks()
+before_organization_deleted = organization_deleting.add
+# (invitation, invited person or None where the address has no account)
+person_invited = Callbacks()
+on_person_invited = person_invited.add
+
+# (api_key, budget: Decimal a month or None)
+api_key_created = Callbacks()
+on_api_key_created = api_key_created.add
+
+
+# --- parts of `GET /api/auth/me` --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -23,20 +61,8 @@ class Plan:
 FREE = Plan()
 ME_PARTS = ("wallet", "subscription", "limits")
 
-_account_created: list[AccountCreated] = []
 _me_parts: dict[str, MePart] = {}
 _plan_reader: Callable[[uuid.UUID], Plan] | None = None
-
-
-def on_account_created(callback: AccountCreated) -> None:
-    """`callback(user, personal organisation)` runs in the transaction that makes the account; its error undoes it."""
-    if callback not in _account_created:
-        _account_created.append(callback)
-
-
-def account_created(user: "User", organization: "Organization") -> None:
-    for callback in _account_created:
-        callback(user, organization)
 
 
 def add_me_part(name: str, read: MePart) -> None:
@@ -57,3 +83,66 @@ def set_plan_reader(read: Callable[[uuid.UUID], Plan]) -> None:
 
 def plan_of(user_id: uuid.UUID) -> Plan:
     return _plan_reader(user_id) if _plan_reader else FREE
+
+
+# --- the picture ------------------------------------------------------------------------------------------------------
+
+_avatar_reader: Callable[[str], str] | None = None
+
+
+def set_avatar_reader(read: Callable[[str], str]) -> None:
+    """`read(key)` is the address of the picture that the storage keeps under `key`."""
+    global _avatar_reader  # noqa: PLW0603
+    _avatar_reader = read
+
+
+def avatar_url(key: str) -> str | None:
+    return _avatar_reader(key) if key and _avatar_reader else None
+
+
+# --- a person's own data ----------------------------------------------------------------------------------------------
+
+# name of a file inside the archive, and what it holds: anything JSON can say, or an open binary file to copy
+ExportFile = tuple[str, Any]
+_export_parts: dict[str, Callable[["User"], Iterable[ExportFile]]] = {}
+
+
+def add_export_part(name: str, read: Callable[["User"], Iterable[ExportFile]]) -> None:
+    """`read(user)` yields what an app keeps of a person, for their own copy. Large things come as several files."""
+    _export_parts[name] = read
+
+
+def export_parts() -> dict[str, Callable[["User"], Iterable[ExportFile]]]:
+    return dict(_export_parts)
+
+
+# --- favourites -------------------------------------------------------------------------------------------------------
+
+# (ids, viewer's id) -> what to show of each that the viewer may see
+FavouriteReader = Callable[[list[uuid.UUID], uuid.UUID], dict[uuid.UUID, dict[str, Any]]]
+_favourite_kinds: dict[str, FavouriteReader] = {}
+
+
+def add_favourite_kind(target_type: str, read: FavouriteReader) -> None:
+    """Lets people keep things of this kind as favourites."""
+    _favourite_kinds[target_type] = read
+
+
+def favourite_kinds() -> dict[str, FavouriteReader]:
+    return dict(_favourite_kinds)
+
+
+# --- API keys ---------------------------------------------------------------------------------------------------------
+
+# ids of keys -> {id: {"budget": …, "spent": …}}
+_api_key_reader: Callable[[list[uuid.UUID]], dict[uuid.UUID, dict[str, Any]]] | None = None
+
+
+def set_api_key_reader(read: Callable[[list[uuid.UUID]], dict[uuid.UUID, dict[str, Any]]]) -> None:
+    """What is shown of a key beside its own fields: its budget and what of it is spent."""
+    global _api_key_reader  # noqa: PLW0603
+    _api_key_reader = read
+
+
+def api_key_parts(key_ids: list[uuid.UUID]) -> dict[uuid.UUID, dict[str, Any]]:
+    return _api_key_reader(key_ids) if _api_key_reader else {}

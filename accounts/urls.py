@@ -1,19 +1,20 @@
 from django.urls import path
 
-from accounts import api, pages
+from accounts.api import doors
+from accounts.pages import doors as door_pages
 
 api_urlpatterns = [
-    path("auth/signup", api.SignUpView.as_view()),
-    path("auth/register", api.RegisterView.as_view()),
-    path("auth/login", api.SignInView.as_view()),
-    path("auth/refresh", api.RefreshView.as_view()),
-    path("auth/signout", api.SignOutView.as_view()),
-    path("auth/me", api.MeView.as_view()),
-    path("auth/profile", api.ProfileView.as_view()),
+    path("auth/signup", doors.SignUpView.as_view()),
+    path("auth/register", doors.RegisterView.as_view()),
+    path("auth/login", doors.SignInView.as_view()),
+    path("auth/refresh", doors.RefreshView.as_view()),
+    path("auth/signout", doors.SignOutView.as_view()),
+    path("auth/me", doors.MeView.as_view()),
+    path("auth/profile", doors.ProfileView.as_view()),
 ]
 
 page_urlpatterns = [
-    path("sign-in", pages.SignInPage.as_view(), name="sign_in"),
-    path("sign-up", pages.SignUpPage.as_view(), name="sign_up"),
-    path("sign-out", pages.sign_out, name="sign_out"),
+    path("sign-in", door_pages.SignInPage.as_view(), name="sign_in"),
+    path("sign-up", door_pages.SignUpPage.as_view(), name="sign_up"),
+    path("sign-out", door_pages.sign_out, name="sign_out"),
 ]

@@ -20,6 +20,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 QUIET_PATHS = ("/static/", "/health", "/metrics")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 API_PATHS = ("/api/", "/v1/", "/webhooks/", "/health", "/metrics")
+SESSION_PATHS = ("/api/auth/headless/",)  # of the API, and yet made for sessions
 
 
 class RequestMiddleware:
@@ -81,21 +82,32 @@ class BrowserMiddleware:
 
     def _layer(self, middleware: type, inner: GetResponse) -> GetResponse:
         layer = middleware(inner)
+        if hasattr(layer, "process_exception"):
+            self.exception_hooks = [layer.process_exception, *getattr(self, "exception_hooks", [])]
         if hasattr(layer, "process_view"):
             self.view_hooks = [layer.process_view, *getattr(self, "view_hooks", [])]
         return layer
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith(API_PATHS) and (
-            "HTTP_AUTHORIZATION" in request.META or settings.SESSION_COOKIE_NAME not in request.COOKIES
-        ):
+        if self._needs_no_session(request):
             return self.direct(request)
         request.from_browser = True  # type: ignore[attr-defined]
         return self.chain(request)
 
+    def _needs_no_session(self, request: HttpRequest) -> bool:
+        if not request.path.startswith(API_PATHS) or request.path.startswith(SESSION_PATHS):
+            return False
+        return "HTTP_AUTHORIZATION" in request.META or settings.SESSION_COOKIE_NAME not in request.COOKIES
+
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """A Problem that a page raised (the API's views tell theirs themselves)."""
-        return answer_problem(request, error) if isinstance(error, Problem) else None
+        """A Problem that a page raised (the API's views tell theirs themselves), or what a layer knows to answer."""
+        if isinstance(error, Problem):
+            return answer_problem(request, error)
+        if getattr(request, "from_browser", False):
+            for hook in reversed(self.exception_hooks):
+                if response := hook(request, error):
+                    return response
+        return None
 
     def process_view(self, request: HttpRequest, *args: object) -> HttpResponse | None:
         """CSRF is checked here: Django calls this once the view is known, before it runs."""

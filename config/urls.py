@@ -10,9 +10,18 @@ import accounts.urls
 import billing.urls
 import characters.urls
 import chat.urls
+import media.urls
+import notifications.urls
 from common import health
 
-APPS = [chat, characters, billing, accounts]  # addresses are tried in this order, so the busiest come first
+APPS = [
+    chat,
+    characters,
+    billing,
+    notifications,
+    media,
+    accounts,
+]  # addresses are tried in this order, so the busiest come first
 
 handler400 = "config.errors.bad_request"
 handler403 = "config.errors.permission_denied"

@@ -74,7 +74,7 @@ def test_where_they_came_from_is_kept_and_tracked(api):
 
 def test_other_apps_give_what_a_new_account_gets_in_the_same_transaction(api, monkeypatch):
     given = []
-    monkeypatch.setattr(registry, "_account_created", [lambda user, organization: given.append((user, organization))])
+    monkeypatch.setattr(registry.account_created, "_functions", [lambda user, organization: given.append((user, organization))])
     api.post("signup", body())
     assert given == [(User.objects.get(), Organization.objects.get())]
 
@@ -83,7 +83,7 @@ def test_an_account_is_undone_when_another_app_fails(api, monkeypatch):
     def fail(user, organization):
         raise RuntimeError("the box office burned down")
 
-    monkeypatch.setattr(registry, "_account_created", [fail])
+    monkeypatch.setattr(registry.account_created, "_functions", [fail])
     api.client.raise_request_exception = False
     response = api.post("signup", body())
     assert problem(response) == (500, "SERVER_ERROR")

@@ -1,4 +1,4 @@
-"""What others read of accounts."""
+"""People: what they see of themselves, and what others see of them."""
 
 import uuid
 from typing import Any
@@ -53,7 +53,7 @@ def user_data(user: User) -> dict[str, Any]:
         "username": user.username,
         "display_name": user.display_name,
         "bio": user.bio,
-        "avatar": None,
+        "avatar": registry.avatar_url(user.avatar),
         "locale": user.locale,
         "timezone": user.timezone,
         "role": user.role,
@@ -66,7 +66,12 @@ def user_data(user: User) -> dict[str, Any]:
 
 def public_user_data(user: User) -> dict[str, Any]:
     """A person as others see them."""
-    return {"id": user.pk, "username": user.username, "display_name": user.display_name, "avatar": None}
+    return {
+        "id": user.pk,
+        "username": user.username,
+        "display_name": user.display_name,
+        "avatar": registry.avatar_url(user.avatar),
+    }
 
 
 def me_data(user_id: uuid.UUID, organization_id: uuid.UUID) -> dict[str, Any]:

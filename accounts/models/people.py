@@ -1,4 +1,4 @@
-"""People, their organisations, and their sign-in sessions."""
+"""People, whom they keep out, and whom they like to find again."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts import names, registry
+from accounts.models.organizations import Membership, Organization
 from common.models import BaseModel
 
 
@@ -43,6 +44,9 @@ class UserManager(BaseUserManager["User"]):
         user.save(force_insert=True)
         organization = Organization.objects.create(name=user.display_name or user.username, personal=True)
         Membership.objects.create(user=user, organization=organization, role=Membership.Role.OWNER, personal=True)
+        from allauth.account.models import EmailAddress  # its tables refer to this module's
+
+        EmailAddress.objects.create(user=user, email=user.email.lower(), primary=True, verified=user.email_verified)
         registry.account_created(user, organization)
         return user
 
@@ -62,13 +66,17 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(BaseModel, AbstractBaseUser, PermissionsMixin):
-    """A person. `banned_until` is moderation's to write; a deleted person is hidden and can't sign in."""
+    """A person. `banned_until` is moderation's to write.
+
+    Someone who left (`deleted_at`) is hidden; signing in brings them back until they are anonymised for good.
+    """
 
     email = models.EmailField()
     email_verified = models.BooleanField(default=False)
     username = models.CharField(max_length=30, unique=True)
     display_name = models.CharField(max_length=80, blank=True)
     bio = models.TextField(max_length=2000, blank=True)
+    avatar = models.CharField(max_length=200, blank=True, help_text="its key in the media storage")
     locale = models.CharField(max_length=16, default="en")
     timezone = models.CharField(max_length=64, default="UTC")
     role = models.CharField(max_length=16, choices=Role, default=Role.MEMBER)
@@ -80,7 +88,9 @@ class User(BaseModel, AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True)
     banned_until = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
+    anonymised_at = models.DateTimeField(null=True, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
+    preferences = models.JSONField(default=dict, blank=True)
     utm = models.JSONField(default=dict, blank=True)
     last_login = None  # `last_seen_at` says it, for every kind of sign-in
 
@@ -95,12 +105,20 @@ class User(BaseModel, AbstractBaseUser, PermissionsMixin):
             ),
             models.CheckConstraint(condition=Q(username__regex=names.SHAPE_SQL), name="user_username_shape"),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="user_role_known"),
+            models.CheckConstraint(
+                condition=Q(anonymised_at=None) | Q(deleted_at__isnull=False), name="user_anonymised_is_deleted"
+            ),
         ]
         # the operators' search by the beginning of an address, which an index in the language's order can't serve
         indexes = [
             models.Index(OpClass(Lower("email"), name="text_pattern_ops"), name="user_email_prefix"),
             # the operators' filter by a role that few have
             models.Index(fields=["role", "id"], condition=~Q(role=Role.MEMBER), name="user_role"),
+            models.Index(
+                fields=["deleted_at"],
+                condition=Q(deleted_at__isnull=False, anonymised_at=None),
+                name="user_to_anonymise",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -111,91 +129,54 @@ class User(BaseModel, AbstractBaseUser, PermissionsMixin):
         return self.banned_until is not None and self.banned_until > timezone.now()
 
 
-class Organization(BaseModel):
-    """Whoever pays: a person's own (personal, one member) or a team."""
+class Block(BaseModel):
+    """`user` wants nothing of `blocked`. It holds in both directions (see `accounts.blocks`)."""
 
-    name = models.CharField(max_length=80)
-    personal = models.BooleanField(default=False, editable=False)
-    deleted_at = models.DateTimeField(null=True, blank=True)
-    members = models.ManyToManyField(User, through="Membership", related_name="organizations")
-
-    class Meta:
-        # what Membership's foreign key over both columns refers to (see the migration)
-        constraints = [models.UniqueConstraint(fields=["id", "personal"], name="organization_personal_key")]
-        indexes = [models.Index(OpClass(Lower("name"), name="text_pattern_ops"), name="organization_name_prefix")]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Membership(BaseModel):
-    """A person in an organisation. `personal` repeats the organisation's, held equal by the database."""
-
-    class Role(models.TextChoices):
-        OWNER = "owner"
-        ADMIN = "admin"
-        MEMBER = "member"
-
-    organization = models.ForeignKey(Organization, models.CASCADE, related_name="memberships")
-    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=8, choices=Role, default=Role.MEMBER)
-    personal = models.BooleanField(default=False, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="blocks", db_index=False)
+    blocked = models.ForeignKey(User, models.CASCADE, related_name="blocked_by")
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["organization", "user"], name="membership_once"),
-            models.UniqueConstraint(fields=["user"], condition=Q(personal=True), name="membership_one_personal"),
-            models.UniqueConstraint(
-                fields=["organization"], condition=Q(personal=True), name="membership_personal_is_alone"
-            ),
-            models.CheckConstraint(condition=Q(personal=False) | Q(role="owner"), name="membership_personal_is_owned"),
+            models.UniqueConstraint(fields=["user", "blocked"], name="block_once"),
+            models.CheckConstraint(condition=~Q(user=models.F("blocked")), name="block_not_oneself"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id} in {self.organization_id} ({self.role})"
+        return f"{self.user_id} blocks {self.blocked_id}"
 
 
-class AuthSession(BaseModel):
-    """One sign-in, from a device: by tokens, or by the web's cookie. It lives until it is ended or expires."""
+class Favourite(BaseModel):
+    """Something a person wants to find again. What it is, its own app knows (`accounts.registry`)."""
 
-    class Kind(models.TextChoices):
-        TOKEN = "token"  # noqa: S105
-        WEB = "web"
-
-    class EndReason(models.TextChoices):
-        SIGN_OUT = "signout"
-        REUSE = "reuse", "refresh token used twice"
-        BAN = "ban"
-        DELETION = "deletion", "account deleted"
-        PASSWORD = "password", "password changed"
-        ROLE = "role", "role changed"
-        STAFF = "staff", "ended by staff"
-
-    user = models.ForeignKey(User, models.CASCADE, related_name="auth_sessions")
-    kind = models.CharField(max_length=8, choices=Kind)
-    refresh_jti = models.CharField(max_length=32, null=True, help_text="the id of the one refresh token that is valid")
-    user_agent = models.CharField(max_length=300, blank=True)
-    address = models.GenericIPAddressField(null=True)
-    last_used_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True)
-    end_reason = models.CharField(max_length=16, choices=EndReason, blank=True)
+    user = models.ForeignKey(User, models.CASCADE, related_name="favourites", db_index=False)
+    target_type = models.CharField(max_length=20)
+    target_id = models.UUIDField()
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                condition=Q(kind="web", refresh_jti=None) | Q(kind="token", refresh_jti__isnull=False),
-                name="auth_session_refresh_by_kind",
-            ),
-            models.CheckConstraint(
-                condition=Q(ended_at=None, end_reason="") | (Q(ended_at__isnull=False) & ~Q(end_reason="")),
-                name="auth_session_end_has_reason",
-            ),
+            models.UniqueConstraint(fields=["user", "target_type", "target_id"], name="favourite_once"),
         ]
-        indexes = [
-            models.Index(fields=["user"], condition=Q(ended_at=None), name="auth_session_live"),
-            models.Index(fields=["expires_at"], name="auth_session_age"),
-        ]
+        indexes = [models.Index(fields=["target_type", "target_id"], name="favourite_target")]
 
     def __str__(self) -> str:
-        return f"{self.kind} session {self.id}"
+        return f"{self.target_type} {self.target_id}"
+
+
+class Consent(BaseModel):
+    """What a person agreed to, in which version and when: the newest row of a purpose is the one that holds."""
+
+    class Purpose(models.TextChoices):
+        TERMS = "terms"
+        PRIVACY = "privacy"
+        MARKETING = "marketing"
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="consents")
+    purpose = models.CharField(max_length=16, choices=Purpose)
+    version = models.CharField(max_length=32)
+    given = models.BooleanField()
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "purpose", "-id"], name="consent_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.version}: {self.given}"

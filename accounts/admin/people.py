@@ -13,9 +13,9 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from accounts import services
-from accounts.models import AuthSession, Membership, Organization, User
+from accounts.models import AuthSession, User
 from common import audit
-from common.admin import FastModelAdmin, ReadOnlyAdmin, ReasonForm, done, reason_dialog
+from common.admin import FastModelAdmin, ReasonForm, done, reason_dialog
 
 ACCESS_FIELDS = ("role", "is_active")
 
@@ -97,53 +97,3 @@ class UserAdmin(FastModelAdmin):
             data={"ended": count},
         )
         return done(request, f"{count} sessions ended.", reverse("admin:accounts_user_change", args=[user.pk]))
-
-
-@admin.register(Organization)
-class OrganizationAdmin(ReadOnlyAdmin):
-    list_display = ("name", "personal", "created_at", "deleted_at")
-    search_fields = ("name_lower",)
-    search_help_text = "The beginning of a name, or an id"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
-        return super().get_queryset(request).alias(name_lower=Lower("name"))
-
-
-@admin.register(Membership)
-class MembershipAdmin(ReadOnlyAdmin):
-    list_display = ("user", "organization", "role", "personal", "created_at")
-    list_select_related = ("user", "organization")
-    search_fields = ("user__username",)
-    search_help_text = "The beginning of a username, or an id"
-
-
-@admin.register(AuthSession)
-class AuthSessionAdmin(ReadOnlyAdmin):
-    list_display = ("user", "kind", "address", "created_at", "last_used_at", "expires_at", "ended_at", "end_reason")
-    list_select_related = ("user",)
-    search_fields = ("user__username",)
-    search_help_text = "The beginning of a username, or an id"
-    exclude = ("refresh_jti",)
-    actions_detail = ("end_session",)
-
-    def has_end_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return request.user.has_perm("accounts.change_authsession")
-
-    @action(
-        description="End this session",
-        permissions=["end"],
-        variant=ActionVariant.DANGER,
-        dialog=reason_dialog("End this session", "Its tokens and its sockets are dead at once.", "End it"),
-    )
-    @transaction.atomic
-    def end_session(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        session = self.get_object(request, object_id)
-        ended = services.end_session(session_id=session.pk, reason=AuthSession.EndReason.STAFF)
-        audit.record(
-            actor=request.user,  # type: ignore[arg-type]
-            action="session.end",
-            target=session,
-            reason=form.cleaned_data["reason"],
-        )
-        message = "The session has ended." if ended else "It had ended before."
-        return done(request, message, reverse("admin:accounts_authsession_change", args=[session.pk]))

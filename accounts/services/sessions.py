@@ -1,0 +1,45 @@
+"""Ending sign-in sessions."""
+
+import uuid
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import partial
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import AuthSession
+from common import sessions
+
+EndReason = AuthSession.EndReason
+KEPT_AFTER_EXPIRY = timedelta(days=30)
+
+
+@transaction.atomic
+def end_session(*, session_id: uuid.UUID, reason: str) -> bool:
+    """Its tokens, its cookie and its sockets end once this is committed. False where it had ended before."""
+    now = timezone.now()
+    ended = AuthSession.objects.filter(pk=session_id, ended_at=None).update(ended_at=now, end_reason=reason)
+    if ended:
+        _announce_ends([session_id])
+    return bool(ended)
+
+
+@transaction.atomic
+def end_sessions_of(*, user_id: uuid.UUID, reason: str) -> int:
+    """Ends every session of a person (ban, deletion, new password, new role); returns how many."""
+    live = AuthSession.objects.filter(user_id=user_id, ended_at=None)
+    ids = list(live.select_for_update().order_by("pk").values_list("pk", flat=True))
+    live.filter(pk__in=ids).update(ended_at=timezone.now(), end_reason=reason)
+    _announce_ends(ids)
+    return len(ids)
+
+
+def _announce_ends(session_ids: Iterable[uuid.UUID]) -> None:
+    for session_id in session_ids:
+        transaction.on_commit(partial(sessions.end, session_id))
+
+
+def forget_old_sessions() -> int:
+    """Deletes sessions that expired a month ago; returns how many. For the scheduler, once a day."""
+    return AuthSession.objects.filter(expires_at__lt=timezone.now() - KEPT_AFTER_EXPIRY).delete()[0]

@@ -1,0 +1,3 @@
+api_urlpatterns: list = []
+
+page_urlpatterns: list = []
