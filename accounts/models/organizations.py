@@ -54,7 +54,7 @@ class Membership(BaseModel):
 
 
 class Invitation(BaseModel):
-    """An address that was asked to join. Its token is in the mail alone (`accounts.keys`)."""
+    """An address that was asked to join. Its token is in the mail alone (`common.keys`)."""
 
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="invitations")
     email = models.EmailField()

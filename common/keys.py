@@ -32,4 +32,4 @@ def unseal(purpose: str, text: str) -> uuid.UUID | None:
 
 
 def _signature(purpose: str, row_id: uuid.UUID) -> bytes:
-    return salted_hmac(f"accounts.keys.{purpose}", row_id.bytes, algorithm="sha256").digest()[:SIGNATURE_BYTES]
+    return salted_hmac(f"common.keys.{purpose}", row_id.bytes, algorithm="sha256").digest()[:SIGNATURE_BYTES]
