@@ -1,5 +1,6 @@
 """What others read of accounts."""
 
+from accounts.selectors.blocks import hidden_people, is_blocked_between
 from accounts.selectors.people import (
     get_user,
     me_data,
@@ -12,6 +13,8 @@ from accounts.selectors.people import (
 
 __all__ = [
     "get_user",
+    "hidden_people",
+    "is_blocked_between",
     "me_data",
     "paying_organization",
     "personal_organization_id",
