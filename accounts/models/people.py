@@ -130,7 +130,7 @@ class User(BaseModel, AbstractBaseUser, PermissionsMixin):
 
 
 class Block(BaseModel):
-    """`user` wants nothing of `blocked`. It holds in both directions (see `accounts.blocks`)."""
+    """`user` wants nothing of `blocked`. It holds in both directions (see `accounts.viewers`)."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="blocks", db_index=False)
     blocked = models.ForeignKey(User, models.CASCADE, related_name="blocked_by")

@@ -1,6 +1,6 @@
 """What others read of accounts."""
 
-from accounts.selectors.blocks import hidden_people, is_blocked_between
+from accounts.selectors.blocks import block_data, blocked, blocks_of, hidden_people, is_blocked_between, refuse_blocked
 from accounts.selectors.people import (
     get_user,
     me_data,
@@ -12,6 +12,9 @@ from accounts.selectors.people import (
 )
 
 __all__ = [
+    "block_data",
+    "blocked",
+    "blocks_of",
     "get_user",
     "hidden_people",
     "is_blocked_between",
@@ -19,6 +22,7 @@ __all__ = [
     "paying_organization",
     "personal_organization_id",
     "public_user_data",
+    "refuse_blocked",
     "session_is_live",
     "user_data",
 ]

@@ -1,6 +1,7 @@
 """Every write of accounts."""
 
 from accounts.services.access import set_access
+from accounts.services.blocks import block, unblock
 from accounts.services.devices import Device
 from accounts.services.sessions import end_session, end_sessions_of, forget_old_sessions
 from accounts.services.signing_in import (
@@ -18,6 +19,7 @@ __all__ = [
     "MAX_PASSWORD",
     "Device",
     "SignedIn",
+    "block",
     "check_password",
     "create_account",
     "end_session",
@@ -30,4 +32,5 @@ __all__ = [
     "sign_up",
     "start_token_session",
     "start_web_session",
+    "unblock",
 ]
