@@ -5,9 +5,10 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
+        from allauth.account.signals import password_changed, password_set
         from django.contrib.auth.signals import user_logged_in, user_logged_out
 
-        from accounts import openapi, realtime, selectors, web_sessions  # noqa: F401
+        from accounts import allauth, openapi, realtime, selectors, web_sessions  # noqa: F401
         from common import sessions
         from common.realtime import register_identifier
 
@@ -15,3 +16,5 @@ class AccountsConfig(AppConfig):
         register_identifier(token=realtime.identify_token, web=realtime.identify_web_session)
         user_logged_in.connect(web_sessions.on_logged_in, dispatch_uid="accounts")
         user_logged_out.connect(web_sessions.on_logged_out, dispatch_uid="accounts")
+        password_changed.connect(allauth.on_password_changed, dispatch_uid="accounts")
+        password_set.connect(allauth.on_password_changed, dispatch_uid="accounts")

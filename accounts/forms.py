@@ -35,6 +35,31 @@ class SignInForm(ProblemForm):
     )
 
 
+class EmailForm(ProblemForm):
+    email = forms.EmailField(max_length=254, widget=forms.EmailInput({"autocomplete": "email", "autofocus": True}))
+
+
+class NewPasswordForm(ProblemForm):
+    key = forms.CharField(max_length=100, widget=forms.HiddenInput)
+    password = forms.CharField(
+        label="New password",
+        strip=False,
+        max_length=services.MAX_PASSWORD,
+        help_text="8 characters or more.",
+        widget=forms.PasswordInput({"autocomplete": "new-password", "autofocus": True}),
+    )
+
+
+class CodeForm(ProblemForm):
+    code = forms.CharField(
+        max_length=32,
+        help_text="Six digits from your authenticator app, or one of your recovery codes.",
+        widget=forms.TextInput(
+            {"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True, "spellcheck": "false"}
+        ),
+    )
+
+
 class SignUpForm(ProblemForm):
     email = forms.EmailField(max_length=254, widget=forms.EmailInput({"autocomplete": "email", "autofocus": True}))
     username = forms.CharField(

@@ -5,9 +5,29 @@ from importlib import import_module
 from django.conf import settings
 
 from accounts import services
+from accounts.services import mail_keys, passwords
+from accounts.services.mail_keys import Kind
+from common import last_used
+from common.jobs import enqueue_on_commit
+
+
+def ask_for_link(kind: Kind, email: str) -> None:
+    """Queues the mail, without looking whether anybody has this address."""
+    enqueue_on_commit(mail_link, str(kind.value), email, queue="mail")
+
+
+def mail_link(kind: str, email: str) -> None:
+    """A magic link, or one to set a new password. Run twice it sends two, of which each works once."""
+    passwords.send_link(Kind(kind), email)
 
 
 def forget_sessions() -> None:
     """Deletes what is left of sign-in sessions and cookies that ended long ago."""
     services.forget_old_sessions()
+    mail_keys.forget_old()
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
+
+
+def write_last_seen() -> None:
+    """Writes who was seen since the last time."""
+    last_used.write_gathered(last_used.PEOPLE, services.see)

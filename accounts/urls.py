@@ -1,7 +1,10 @@
-from django.urls import path
+from django.urls import include, path
 
-from accounts.api import doors
+from accounts import headless
+from accounts.api import doors, links
 from accounts.pages import doors as door_pages
+from accounts.pages import links as link_pages
+from accounts.pages import second_factor
 
 api_urlpatterns = [
     path("auth/signup", doors.SignUpView.as_view()),
@@ -9,6 +12,13 @@ api_urlpatterns = [
     path("auth/login", doors.SignInView.as_view()),
     path("auth/refresh", doors.RefreshView.as_view()),
     path("auth/signout", doors.SignOutView.as_view()),
+    path("auth/mfa", links.MfaView.as_view()),
+    path("auth/forgot-password", links.ForgotPasswordView.as_view()),
+    path("auth/reset-password", links.ResetPasswordView.as_view()),
+    path("auth/magic-link", links.MagicLinkView.as_view()),
+    path("auth/callback", links.CallbackView.as_view()),
+    path("auth/send-confirmation", links.ConfirmationView.as_view()),
+    path("auth/headless/", include(headless)),
     path("auth/me", doors.MeView.as_view()),
     path("auth/profile", doors.ProfileView.as_view()),
 ]
@@ -17,4 +27,10 @@ page_urlpatterns = [
     path("sign-in", door_pages.SignInPage.as_view(), name="sign_in"),
     path("sign-up", door_pages.SignUpPage.as_view(), name="sign_up"),
     path("sign-out", door_pages.sign_out, name="sign_out"),
+    path("sign-in/second-factor", second_factor.SecondFactorPage.as_view(), name="second_factor"),
+    path("sign-in/second-factor/passkey", second_factor.PasskeyFactor.as_view(), name="second_factor_passkey"),
+    path("sign-in/link", link_pages.MagicLinkPage.as_view(), name="magic_link"),
+    path("forgot-password", link_pages.ForgotPasswordPage.as_view(), name="forgot_password"),
+    path("reset-password", link_pages.ResetPasswordPage.as_view(), name="reset_password"),
+    path("auth/callback", link_pages.CallbackPage.as_view(), name="mail_callback"),
 ]

@@ -3,12 +3,16 @@
 import uuid
 from typing import Any
 
-from django.contrib.auth import SESSION_KEY
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY, get_authentication_records
+from allauth.account.internal.userkit import user_id_to_str
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
 from accounts import services
 from accounts.models import AuthSession, User
+from accounts.session_store import SessionStore
 from accounts.tokens import Claims
 from common.errors import Problem
 from common.middleware import client_address
@@ -32,16 +36,58 @@ def read_claims(session: SessionBase) -> Claims | None:
     )
 
 
+def write_claims(session: SessionBase, claims: Claims) -> None:
+    session[AUTH_SESSION] = str(claims.session_id)
+    session[ORGANIZATION] = str(claims.organization_id)
+    session[ROLE] = claims.role
+
+
 def on_logged_in(*, request: HttpRequest, user: User, **_: Any) -> None:
-    """Receiver of Django's `user_logged_in`, so that every door of the web (pages, admin) opens a session of ours."""
+    """Receiver of Django's `user_logged_in`, so that every door of the web opens a session of ours."""
     try:
-        claims = services.start_web_session(user=user, device=device_of(request))
+        claims = services.start_web_session(user=user, device=device_of(request), method=_method_of(request, user))
     except Problem:
         request.session.flush()
         raise
-    request.session[AUTH_SESSION] = str(claims.session_id)
-    request.session[ORGANIZATION] = str(claims.organization_id)
-    request.session[ROLE] = claims.role
+    write_claims(request.session, claims)
+
+
+def _method_of(request: HttpRequest, user: User) -> str:
+    """How the person came in, as the doors and allauth have put it down."""
+    steps = get_authentication_records(request, user)
+    if any(step.get("passwordless") for step in steps):
+        return "passkey"
+    return str(steps[0]["method"])[:20] if steps else ""
+
+
+def session_behind(claims: Claims) -> SessionBase | None:
+    """The Django session of a session of tokens, for what keeps its state in one (allauth); made when first asked for.
+
+    It lives as long as the tokens' session, whatever its own cookie age says.
+    """
+    row = AuthSession.objects.select_related("user").filter(pk=claims.session_id, ended_at=None).first()
+    if row is None or not row.user.is_active:
+        return None
+    store = SessionStore(row.session_key)
+    if row.session_key and store.exists(row.session_key):
+        return store
+    store = SessionStore()
+    store[SESSION_KEY] = str(row.user_id)
+    store[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    store[HASH_SESSION_KEY] = row.user.get_session_auth_hash()
+    write_claims(store, claims)
+    _remember_first_step(store, row)
+    store.set_expiry(row.expires_at)
+    store.create()
+    AuthSession.objects.filter(pk=row.pk).update(session_key=store.session_key)
+    return store
+
+
+def _remember_first_step(store: SessionBase, row: AuthSession) -> None:
+    """Having signed in just now is as good as being asked for the password again."""
+    step = {"method": row.method, "at": row.created_at.timestamp(), "reauthenticated": True}
+    store[AUTHENTICATION_METHODS_SESSION_KEY] = [step]
+    store["account_authentication_methods_user"] = user_id_to_str(row.user)
 
 
 def on_logged_out(*, request: HttpRequest, **_: Any) -> None:

@@ -13,7 +13,7 @@ from accounts.models import Role
 from accounts.services import SignedIn
 from accounts.tokens import Claims
 from common.api import InputSerializer, TroupeView, no_content
-from common.fields import Text
+from common.fields import Flag, Text
 from common.middleware import client_address
 from common.rendering import Response
 
@@ -32,6 +32,7 @@ class SignUpInput(InputSerializer):
     email = serializers.EmailField(max_length=254)
     password = Text(max_length=services.MAX_PASSWORD, trim_whitespace=False)
     username = Text(required=False, min_length=3, max_length=30)
+    marketing = Flag(default=False, help_text="Whether they want to hear of news by mail.")
     utm = serializers.DictField(
         child=Text(max_length=200, allow_blank=True),
         required=False,
@@ -138,11 +139,13 @@ class RegisterView(SignUpView):
 class SignInView(DoorView):
     @extend_schema(operation_id="auth_login", request=SignInInput, responses={200: SignedInOutput})
     def post(self, request: Request) -> Response:
-        """Begins a session. An unknown address and a wrong password are told alike: 401."""
+        """Begins a session. An unknown address and a wrong password are told alike: 401.
+
+        Who has a second factor and gave no `code` is told `MFA_REQUIRED`, with a `key` for `POST /api/auth/mfa`.
+        """
         fields = self.valid(SignInInput, request)
         self.enter_account_gate(fields["email"])
-        signed_in = services.sign_in(email=fields["email"], password=fields["password"], **origin(request))
-        return signed_in_response(signed_in)
+        return signed_in_response(services.sign_in(**fields, **origin(request)))
 
 
 class RefreshView(DoorView):

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 
 from django.conf import settings
-from django.contrib.auth import login, logout
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render, resolve_url
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
@@ -17,17 +16,9 @@ from accounts import services
 from accounts.forms import ProblemForm, SignInForm, SignUpForm
 from accounts.limits import enter_web_door
 from accounts.models import User
+from accounts.pages.entrance import enter_web, go_on_to, safe_next
 from common.errors import Problem
 from common.middleware import client_address
-
-
-def safe_next(request: HttpRequest) -> str:
-    """`next` of the form or the address, if it is a path of this site, else an empty string."""
-    path = request.POST.get("next") or request.GET.get("next") or ""
-    is_ours = url_has_allowed_host_and_scheme(
-        path, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return path if is_ours else ""
 
 
 @method_decorator([never_cache, sensitive_post_parameters("password")], name="dispatch")
@@ -40,7 +31,7 @@ class DoorPage(View):
 
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         if request.user.is_authenticated:
-            return self.let_in()
+            return go_on_to(safe_next(request))
         return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]
 
     def get(self, request: HttpRequest) -> HttpResponse:
@@ -52,14 +43,10 @@ class DoorPage(View):
             return self.show(form, status=400)
         try:
             enter_web_door(client_address(request), form.cleaned_data["email"])
-            login(request, type(self).find_user(**form.cleaned_data), backend=settings.AUTHENTICATION_BACKENDS[0])
+            return enter_web(request, type(self).find_user(**form.cleaned_data), "password")
         except Problem as problem:
             form.add_problem(problem)
             return self.show(form, status=problem.status if problem.status in {429, 503} else 400)
-        return self.let_in()
-
-    def let_in(self) -> HttpResponse:
-        return HttpResponseRedirect(safe_next(self.request) or resolve_url(settings.LOGIN_REDIRECT_URL))
 
     def show(self, form: ProblemForm, status: int = 200) -> HttpResponse:
         context = {"form": form, "next": safe_next(self.request), "welcome": welcome()}

@@ -3,6 +3,7 @@
 from accounts.selectors.blocks import block_data, blocked, blocks_of, hidden_people, is_blocked_between, refuse_blocked
 from accounts.selectors.people import (
     get_user,
+    live_sessions,
     me_data,
     paying_organization,
     personal_organization_id,
@@ -18,6 +19,7 @@ __all__ = [
     "get_user",
     "hidden_people",
     "is_blocked_between",
+    "live_sessions",
     "me_data",
     "paying_organization",
     "personal_organization_id",

@@ -1,14 +1,19 @@
 """Every write of accounts."""
 
 from accounts.services.access import set_access
+from accounts.services.addresses import ask_to_change, send_confirmation_again
 from accounts.services.blocks import block, unblock
 from accounts.services.devices import Device
-from accounts.services.sessions import end_session, end_sessions_of, forget_old_sessions
+from accounts.services.last_seen import see
+from accounts.services.entering import enter, finish, sign_in
+from accounts.services.passwords import reset_password, set_password, tell_of_new_password
+from accounts.services.second_factor import MfaRequired
+from accounts.services.sessions import end_own_session, end_session, end_sessions_of, forget_old_sessions
 from accounts.services.signing_in import (
     SignedIn,
     check_password,
+    hand_out_tokens,
     refresh,
-    sign_in,
     sign_out,
     start_token_session,
     start_web_session,
@@ -18,19 +23,30 @@ from accounts.services.signing_up import MAX_PASSWORD, create_account, sign_up
 __all__ = [
     "MAX_PASSWORD",
     "Device",
+    "MfaRequired",
     "SignedIn",
+    "ask_to_change",
     "block",
     "check_password",
     "create_account",
+    "end_own_session",
     "end_session",
     "end_sessions_of",
+    "enter",
+    "finish",
     "forget_old_sessions",
+    "hand_out_tokens",
     "refresh",
+    "reset_password",
+    "send_confirmation_again",
+    "see",
     "set_access",
+    "set_password",
     "sign_in",
     "sign_out",
     "sign_up",
     "start_token_session",
     "start_web_session",
+    "tell_of_new_password",
     "unblock",
 ]

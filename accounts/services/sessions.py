@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import AuthSession
 from common import sessions
+from common.errors import NotFound
 
 EndReason = AuthSession.EndReason
 KEPT_AFTER_EXPIRY = timedelta(days=30)
@@ -25,10 +26,19 @@ def end_session(*, session_id: uuid.UUID, reason: str) -> bool:
     return bool(ended)
 
 
+def end_own_session(*, user_id: uuid.UUID, session_id: uuid.UUID) -> bool:
+    """Ends one of a person's own sessions. False where it had ended before. Raises NotFound for anybody else's."""
+    if not AuthSession.objects.filter(pk=session_id, user_id=user_id).exists():
+        raise NotFound
+    return end_session(session_id=session_id, reason=EndReason.SIGN_OUT)
+
+
 @transaction.atomic
-def end_sessions_of(*, user_id: uuid.UUID, reason: str) -> int:
-    """Ends every session of a person (ban, deletion, new password, new role); returns how many."""
+def end_sessions_of(*, user_id: uuid.UUID, reason: str, but: uuid.UUID | None = None) -> int:
+    """Ends every session of a person (ban, deletion, new password, new role), perhaps but one; returns how many."""
     live = AuthSession.objects.filter(user_id=user_id, ended_at=None)
+    if but:
+        live = live.exclude(pk=but)
     ids = list(live.select_for_update().order_by("pk").values_list("pk", flat=True))
     live.filter(pk__in=ids).update(ended_at=timezone.now(), end_reason=reason)
     _announce_ends(ids)

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts import devices, registry
 from accounts.models import AuthSession, User
 from accounts.selectors import personal_organization_id
 from accounts.services.devices import Device
@@ -20,6 +21,7 @@ from accounts.tokens import AccessToken, Claims, RefreshToken, read_refresh
 from common.errors import Forbidden, Unauthenticated
 
 log = structlog.get_logger(__name__)
+KNOWN_DEVICES = 100
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,6 @@ class SignedIn:
     user: User
     access: str
     refresh: str
-
-
-def sign_in(*, email: str, password: str, user_agent: str = "", address: str = "") -> SignedIn:
-    """A pair of tokens for a new session. Raises as `check_password` does."""
-    user = check_password(email=email, password=password)
-    return start_token_session(user=user, device=Device(user_agent, address))
 
 
 def check_password(*, email: str, password: str) -> User:
@@ -51,30 +47,57 @@ def check_password(*, email: str, password: str) -> User:
 
 
 @transaction.atomic
-def start_token_session(*, user: User, device: Device) -> SignedIn:
+def start_token_session(*, user: User, device: Device, method: str = "") -> SignedIn:
     """Raises as `_admit` does."""
     now = _admit(user)
-    session = AuthSession(user=user, kind=AuthSession.Kind.TOKEN, last_used_at=now, **device.columns())
+    session = AuthSession(user=user, kind=AuthSession.Kind.TOKEN, method=method, last_used_at=now, **device.columns())
     refresh_token = RefreshToken.for_session(session.pk, user.pk)
     session.refresh_jti = refresh_token.token_id
     session.expires_at = now + settings.REFRESH_TOKEN_LIFETIME
-    session.save(force_insert=True)
-    claims = Claims(user.pk, session.pk, personal_organization_id(user.pk), user.role)
-    return SignedIn(user, str(AccessToken.for_claims(claims)), str(refresh_token))
+    _save(session)
+    return _pair(user, session.pk, refresh_token)
 
 
 @transaction.atomic
-def start_web_session(*, user: User, device: Device) -> Claims:
+def start_web_session(*, user: User, device: Device, method: str = "") -> Claims:
     """The row behind a web session, which lives as long as the cookie. Raises as `_admit` does."""
     now = _admit(user)
-    session = AuthSession.objects.create(
+    session = AuthSession(
         user=user,
         kind=AuthSession.Kind.WEB,
+        method=method,
         last_used_at=now,
         expires_at=now + timedelta(seconds=settings.SESSION_COOKIE_AGE),
         **device.columns(),
     )
+    _save(session)
     return Claims(user.pk, session.pk, personal_organization_id(user.pk), user.role)
+
+
+@transaction.atomic
+def hand_out_tokens(*, session_id: uuid.UUID, session_key: str) -> SignedIn:
+    """Makes a web session one of tokens as well: both live and end together. Raises Unauthenticated where it ended."""
+    session = AuthSession.objects.select_for_update(of=("self",)).select_related("user").get(pk=session_id)
+    if session.ended_at:
+        raise Unauthenticated("This session has ended. Please sign in again.")
+    refresh_token = RefreshToken.for_session(session.pk, session.user_id)
+    session.kind, session.refresh_jti, session.session_key = AuthSession.Kind.TOKEN, refresh_token.token_id, session_key
+    session.expires_at = timezone.now() + settings.REFRESH_TOKEN_LIFETIME
+    session.save(update_fields=["kind", "refresh_jti", "session_key", "expires_at", "updated_at"])
+    return _pair(session.user, session.pk, refresh_token)
+
+
+def _save(session: AuthSession) -> None:
+    """A device is new where the person has signed in before, and never from one like it."""
+    before = AuthSession.objects.filter(user_id=session.user_id).values_list("user_agent", flat=True).distinct()
+    known = {devices.describe(user_agent) for user_agent in before[:KNOWN_DEVICES]}
+    session.save(force_insert=True)
+    registry.signed_in(session.user, session, bool(known) and devices.describe(session.user_agent) not in known)
+
+
+def _pair(user: User, session_id: uuid.UUID, refresh_token: RefreshToken) -> SignedIn:
+    claims = Claims(user.pk, session_id, personal_organization_id(user.pk), user.role)
+    return SignedIn(user, str(AccessToken.for_claims(claims)), str(refresh_token))
 
 
 def _admit(user: User) -> Any:
@@ -130,8 +153,7 @@ def _rotate(session_id: uuid.UUID, token_id: str) -> SignedIn | None:
         return None
     User.objects.filter(pk=user.pk).update(last_seen_at=now)
     user.last_seen_at = now
-    claims = Claims(user.pk, session_id, personal_organization_id(user.pk), user.role)
-    return SignedIn(user, str(AccessToken.for_claims(claims)), str(refresh_token))
+    return _pair(user, session_id, refresh_token)
 
 
 def _refuse_refresh(session_id: uuid.UUID, token_id: str) -> NoReturn:

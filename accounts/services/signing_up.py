@@ -1,12 +1,14 @@
 """New accounts."""
 
-from django.contrib.auth import password_validation
-from django.core.exceptions import ValidationError
+from typing import Any
+
 from django.db import IntegrityError, transaction
 
 from accounts import names
 from accounts.models import User
+from accounts.services import addresses
 from accounts.services.devices import Device
+from accounts.services.passwords import check_new_password
 from accounts.services.signing_in import SignedIn, start_token_session
 from common.errors import Conflict, ValidationProblem
 from common.tracking import track
@@ -18,53 +20,51 @@ TAKEN = {
 }
 
 
-def sign_up(
-    *,
-    email: str,
-    password: str,
-    username: str | None = None,
-    display_name: str = "",
-    utm: dict[str, str] | None = None,
-    user_agent: str = "",
-    address: str = "",
-) -> SignedIn:
-    """A new account, signed in by tokens. Raises as `create_account` does."""
-    user = _prepared(email, password, username, display_name, utm)
+def sign_up(*, user_agent: str = "", address: str = "", **fields: Any) -> SignedIn:
+    """A new account, signed in by tokens. Takes and raises what `create_account` does."""
+    user = _prepared(**fields)
     with transaction.atomic():
-        _save(user)
-        return start_token_session(user=user, device=Device(user_agent, address))
+        _save(user, marketing=fields.get("marketing", False))
+        return start_token_session(user=user, device=Device(user_agent, address), method="password")
 
 
-def create_account(
-    *,
-    email: str,
-    password: str,
-    username: str | None = None,
-    display_name: str = "",
-    utm: dict[str, str] | None = None,
-) -> User:
-    """A new account, not signed in.
+def create_account(**fields: Any) -> User:
+    """A new account, not signed in: `email`, `password` (None: nobody can sign in by one), `username`, `display_name`,
+    `utm`, `email_verified`, `locale`, `timezone`, `marketing` (whether they want news).
 
-    Raises ValidationProblem (`errors.password`, `errors.username`), Conflict (`errors.email` or `errors.username`).
+    Mails a link to confirm the address, unless it is `email_verified`. Raises ValidationProblem (`errors.password`,
+    `errors.username`), Conflict (`errors.email` or `errors.username`).
     """
-    user = _prepared(email, password, username, display_name, utm)
+    user = _prepared(**fields)
     with transaction.atomic():
-        _save(user)
+        _save(user, marketing=fields.get("marketing", False))
     return user
 
 
-def _prepared(email: str, password: str, username: str | None, display_name: str, utm: dict[str, str] | None) -> User:
+def _prepared(
+    *,
+    email: str,
+    password: str | None = None,
+    username: str | None = None,
+    display_name: str = "",
+    utm: dict[str, str] | None = None,
+    email_verified: bool = False,
+    locale: str = "en",
+    timezone: str = "UTC",
+    marketing: bool = False,
+) -> User:
     """Checked and with the password hashed: that takes long, so it is done before a transaction holds a connection."""
     user = User(
         email=User.objects.normalize_email(email.strip()),
+        email_verified=email_verified,
         username=_checked_username(username) if username else "",
-        display_name=display_name.strip(),
+        display_name=display_name.strip()[:80],
+        locale=locale,
+        timezone=timezone,
         utm=utm or {},
     )
-    try:
-        password_validation.validate_password(password, user)
-    except ValidationError as error:
-        raise ValidationProblem(errors={"password": error.messages}) from error
+    if password is not None:
+        check_new_password(password, user)
     user.set_password(password)
     return user
 
@@ -76,7 +76,7 @@ def _checked_username(text: str) -> str:
         raise ValidationProblem(errors={"username": [str(error)]}) from error
 
 
-def _save(user: User) -> None:
+def _save(user: User, *, marketing: bool) -> None:
     try:
         with transaction.atomic():
             User.objects.create_account(user)
@@ -86,4 +86,6 @@ def _save(user: User) -> None:
             raise
         field, message = TAKEN[constraint]
         raise Conflict(message, errors={field: [message]}) from error
+    if not user.email_verified:
+        addresses.send_confirmation(user)
     track("user_signed_up", user_id=user.pk, **({"utm": user.utm} if user.utm else {}))

@@ -11,7 +11,17 @@ from dataclasses import dataclass
 
 import orjson
 
-LEDGER_APPS = ["billing", "accounts", "common", "django.contrib.auth", "django.contrib.contenttypes"]
+LEDGER_APPS = [
+    "billing",
+    "accounts",
+    "common",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "config.apps.AllauthAccountConfig",
+    "allauth.socialaccount",
+    "allauth.mfa",
+]
 
 
 @dataclass(frozen=True)

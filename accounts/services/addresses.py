@@ -1,0 +1,126 @@
+"""A person's address: confirmed, proven by a link, changed. allauth's table holds the same and is kept equal."""
+
+import uuid
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import ApiKey, MailKey, User
+from accounts.services import mail_keys
+from accounts.services.mail_keys import Kind
+from accounts.services.sessions import EndReason, end_sessions_of
+from common import audit, mail
+from common.errors import Conflict, Gone
+
+
+def send_confirmation(user: User) -> MailKey:
+    """A link that confirms the address. An earlier one still works."""
+    return mail_keys.send(Kind.CONFIRM, email=user.email, user=user, context={"name": user.display_name})
+
+
+def send_confirmation_again(*, user_id: uuid.UUID) -> None:
+    """Nothing is sent to who has confirmed already."""
+    user = User.objects.get(pk=user_id)
+    if not user.email_verified:
+        send_confirmation(user)
+
+
+@transaction.atomic
+def confirm(key: MailKey) -> User:
+    """The link of `send_confirmation` was followed. Raises Gone where the person has another address by now."""
+    mail_keys.use(key)
+    user = _locked(key)
+    if user.email.lower() != key.email.lower():
+        raise Gone("This link is for an address that is not yours any more.")
+    _set_verified(user)
+    return user
+
+
+@transaction.atomic
+def prove(key: MailKey) -> User:
+    """Who follows a link that was not asked for by the one who signed up (magic link, new password) owns the address.
+
+    Whatever was set up while nobody had confirmed it may be a stranger's trap: password, sessions, keys and connected
+    accounts of an unconfirmed account end here.
+    """
+    user = _locked(key)
+    if user.email.lower() != key.email.lower():
+        raise Gone("This link is for an address that is not yours any more.")
+    if not user.email_verified:
+        wipe_credentials(user)
+        _set_verified(user)
+    return user
+
+
+def wipe_credentials(user: User) -> None:
+    """Ends every way in that was set up by now; the address alone remains."""
+    user.set_unusable_password()
+    user.save(update_fields=["password", "updated_at"])
+    end_sessions_of(user_id=user.pk, reason=EndReason.PASSWORD)
+    Authenticator.objects.filter(user_id=user.pk).delete()
+    SocialAccount.objects.filter(user_id=user.pk).delete()
+    ApiKey.objects.filter(user_id=user.pk, revoked_at=None).update(revoked_at=timezone.now())
+    audit.record(actor=user, action="user.credentials_wiped", target=user, reason="The address was proven by a link.")
+
+
+def ask_to_change(user: User, email: str) -> None:
+    """Mails a link to the new address, unless it is somebody's already: the answer tells nobody which."""
+    if not User.objects.filter(email__iexact=email).exists():
+        mail_keys.withdraw(user.pk, Kind.CHANGE_EMAIL)
+        mail_keys.send(Kind.CHANGE_EMAIL, email=email, user=user, context={"name": user.display_name})
+
+
+@transaction.atomic
+def change(key: MailKey) -> User:
+    """The link of `ask_to_change` was followed; the old address is told. Raises Conflict where somebody was faster."""
+    mail_keys.use(key)
+    user = _locked(key)
+    old, user.email, user.email_verified = user.email, User.objects.normalize_email(key.email), True
+    try:
+        with transaction.atomic():
+            user.save(update_fields=["email", "email_verified", "updated_at"])
+    except IntegrityError as error:
+        raise Conflict("This address has an account by now.") from error
+    _mirror(user)
+    mail_keys.withdraw(user.pk, Kind.MAGIC_LINK, Kind.RESET, Kind.CONFIRM)
+    mail.send(
+        "email_changed",
+        to=old,
+        context={"new_email": masked(user.email)},
+        locale=user.locale,
+        timezone=user.timezone,
+        user_id=user.pk,
+    )
+    audit.record(actor=user, action="user.email_changed", target=user)
+    return user
+
+
+def masked(email: str) -> str:
+    """`a…@example.org`: enough for its owner to recognise it."""
+    name, _, host = email.rpartition("@")
+    return f"{name[:1]}…@{host}"
+
+
+def _locked(key: MailKey) -> User:
+    people = User.objects.select_for_update(of=("self",), no_key=True)
+    user = people.filter(mail_keys=key, is_active=True, anonymised_at=None).first()
+    if user is None:
+        raise Gone("This account is closed.")
+    return user
+
+
+def _set_verified(user: User) -> None:
+    user.email_verified = True
+    user.save(update_fields=["email_verified", "updated_at"])
+    _mirror(user)
+
+
+def _mirror(user: User) -> None:
+    """allauth asks its own table whether an address is confirmed."""
+    EmailAddress.objects.filter(user_id=user.pk).exclude(email=user.email.lower()).delete()
+    EmailAddress.objects.update_or_create(
+        user=user, email=user.email.lower(), defaults={"primary": True, "verified": user.email_verified}
+    )
