@@ -4,12 +4,15 @@ Credits are `Decimal(20, 7)`. A wallet has two buckets, main and bonus, and bonu
 wallet is one statement that also writes its entries (`billing.services`); nothing else writes these tables.
 """
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
-from accounts.models import Organization
+from accounts.models import ApiKey, Organization, User
 from common.models import BaseModel, new_id
 
 ZERO = Decimal(0)
@@ -56,6 +59,9 @@ class Wallet(BaseModel):
     free_messages = models.PositiveIntegerField(default=0)
     free_messages_granted = models.PositiveIntegerField(default=0)
     last_number = models.PositiveBigIntegerField(default=0, help_text="the number of its newest entry")
+    budgets_version = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="counts the budgets ever made for it: at 0 nothing looks for any"
+    )
 
     class Meta:
         constraints = [
@@ -97,6 +103,9 @@ class Reservation(BaseModel):
     reference_id = models.CharField(max_length=200, blank=True)
     key = models.CharField(max_length=320)
     expires_at = models.DateTimeField()
+    # who caused it, and with which key: what budgets count by. No foreign keys, which every insert would pay for.
+    member_id = models.UUIDField(null=True)
+    api_key_id = models.UUIDField(null=True)
 
     class Meta:
         constraints = [
@@ -149,6 +158,8 @@ class Entry(models.Model):
     description = models.CharField(max_length=500, blank=True)
     reservation = models.ForeignKey(Reservation, models.PROTECT, related_name="entries", null=True, db_index=False)
     created_at = models.DateTimeField()
+    member_id = models.UUIDField(null=True)
+    api_key_id = models.UUIDField(null=True)
 
     class Meta:
         verbose_name_plural = "entries"
@@ -174,3 +185,71 @@ class Entry(models.Model):
     @property
     def amount(self) -> Decimal:
         return self.main + self.bonus
+
+
+class Budget(BaseModel):
+    """What a member, a key or everybody may spend of an organisation's credits in a day or a month, by UTC's calendar.
+
+    `spent` is of the period that began at `period_start`; a later period begins with its first spend. It counts what
+    reservations hold or have captured by when they were made.
+    """
+
+    class Scope(models.TextChoices):
+        MEMBER = "member"
+        KEY = "key"
+        ORGANIZATION = "organization"
+
+    class Period(models.TextChoices):
+        """The values are units of PostgreSQL's `date_trunc`."""
+
+        DAY = "day"
+        MONTH = "month"
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="budgets", db_index=False)
+    scope = models.CharField(max_length=12, choices=Scope)
+    member = models.ForeignKey(User, models.CASCADE, related_name="budgets", null=True)
+    api_key = models.ForeignKey(ApiKey, models.CASCADE, related_name="budgets", null=True)
+    # whom it binds, whatever the scope: what a spend looks for
+    subject_id = models.GeneratedField(
+        expression=Coalesce("member", "api_key", "organization"), output_field=models.UUIDField(), db_persist=True
+    )
+    period = models.CharField(max_length=5, choices=Period)
+    limit = credits_field()
+    spent = credits_field(default=ZERO)
+    period_start = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "subject_id", "period"], name="budget_once"),
+            models.CheckConstraint(condition=Q(limit__gte=0, spent__gte=0), name="budget_not_negative"),
+            models.CheckConstraint(condition=Q(period__in=["day", "month"]), name="budget_period_known"),
+            models.CheckConstraint(
+                condition=Q(scope="member", member__isnull=False, api_key=None)
+                | Q(scope="key", member=None, api_key__isnull=False)
+                | Q(scope="organization", member=None, api_key=None),
+                name="budget_subject_fits_scope",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.limit:f} a {self.period} ({self.scope})"
+
+    @property
+    def spent_now(self) -> Decimal:
+        """Of the period that it is now."""
+        return self.spent if self.period_start >= period_start(self.period, timezone.now()) else ZERO
+
+    @property
+    def resets_at(self) -> datetime:
+        return period_end(self.period, timezone.now())
+
+
+def period_start(period: str, moment: datetime) -> datetime:
+    """When the day or month began in which this moment is, by UTC."""
+    day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return day if period == Budget.Period.DAY else day.replace(day=1)
+
+
+def period_end(period: str, moment: datetime) -> datetime:
+    days = 1 if period == Budget.Period.DAY else 32
+    return period_start(period, period_start(period, moment) + timedelta(days=days))

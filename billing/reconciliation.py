@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from billing.statements import MOVEMENTS
 from common.database import fetch_all, fetch_one
 
 EXAMPLES = 20
@@ -138,12 +139,27 @@ SELECT 'key ' || key, 'one reservation', count(*) || ' reservations' FROM billin
 GROUP BY key HAVING count(*) > 1
 """
 
+BUDGETS = f"""
+WITH movement AS ({MOVEMENTS}), counted AS (
+    SELECT budget.id, sum(movement.amount) AS credits
+    FROM movement JOIN billing_wallet AS wallet ON wallet.id = movement.wallet_id
+    CROSS JOIN LATERAL unnest(ARRAY[wallet.organization_id, movement.member_id, movement.api_key_id]) AS subject (id)
+    JOIN billing_budget AS budget ON budget.organization_id = wallet.organization_id AND budget.subject_id = subject.id
+     AND budget.period_start = date_trunc(budget.period, movement.created_at, 'UTC')
+    GROUP BY budget.id
+)
+SELECT 'budget ' || budget.id, trim_scale(coalesce(counted.credits, 0))::text, trim_scale(budget.spent)::text
+FROM billing_budget AS budget LEFT JOIN counted ON counted.id = budget.id
+WHERE budget.spent <> coalesce(counted.credits, 0)
+"""  # noqa: S608
+
 GUARDS = """
 SELECT 'guard ' || guard.name, 'in force', 'missing or off'
 FROM unnest(ARRAY['entry_key_once', 'entry_numbered_once', 'entry_balance_not_negative', 'entry_sign_fits_kind',
                   'reservation_key_once', 'reservation_not_negative', 'reservation_within_price',
                   'reservation_capture_within_price', 'wallet_balance_not_negative', 'wallet_bonus_not_negative',
-                  'wallet_reserved_not_negative', 'wallet_free_messages_were_granted']) AS guard (name)
+                  'wallet_reserved_not_negative', 'wallet_free_messages_were_granted',
+                  'budget_once', 'budget_not_negative', 'budget_subject_fits_scope']) AS guard (name)
 WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conname = guard.name AND convalidated)
 UNION ALL
 SELECT 'guard billing_entry_append_only', 'in force', 'missing or off'
@@ -161,6 +177,7 @@ CHECKS = [
     Check("Every reservation's entries are of its own wallet", STRAY_ENTRIES),
     Check("No reservation took or captured more than its price", CAPTURED),
     Check("No key was applied twice", KEYS),
+    Check("What a budget counts equals what was spent and reserved under it in its period", BUDGETS),
     Check("The database's own guards are in force", GUARDS),
 ]
 COUNTS = """

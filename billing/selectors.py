@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from billing import statements
 from billing.announcements import wallet_fields
-from billing.models import Entry
+from billing.models import Budget, Entry
 from common.errors import NotFound
 from common.pagination import Page, bad_cursor, decode_cursor, encode_cursor
 from common.rendering import credits_string
@@ -77,6 +77,17 @@ def entry_fields(
         "balance_after": credits_string(balance_after),
         "reference": {"type": reference[0], "id": reference[1]} if any(reference) else None,
         **fields,
+    }
+
+
+def budget_fields(budget: Budget) -> dict[str, Any]:
+    """A budget in numbers: `id, scope, period, limit, spent`, credits as strings."""
+    return {
+        "id": str(budget.id),
+        "scope": budget.scope,
+        "period": budget.period,
+        "limit": credits_string(budget.limit),
+        "spent": credits_string(budget.spent_now),
     }
 
 

@@ -11,9 +11,9 @@ from django.db.models import F
 from billing import statements
 from billing.amounts import checked_amount
 from billing.announcements import announce
-from billing.models import Entry, Kind, Wallet
-from billing.selectors import entry_data, entry_fields
-from common.errors import Conflict, NoCredits, NotFound
+from billing.models import Budget, Entry, Kind, Wallet
+from billing.selectors import budget_fields, entry_data, entry_fields
+from common.errors import Conflict, Forbidden, NoCredits, NotFound
 from common.models import new_id
 
 Bucket = Literal["main", "bonus"]
@@ -77,13 +77,18 @@ def spend(
     reference: Reference | None = None,
     key: str | None = None,
     description: str = "",
+    member_id: uuid.UUID | None = None,
+    api_key_id: uuid.UUID | None = None,
 ) -> SpendResult:
     """Takes `amount` at once, bonus first; a repeat of `key` returns the first result.
 
-    Raises NoCredits, NotFound without a wallet, Conflict where the key stands for something else, ValidationProblem.
+    It counts to the budgets of the organisation, of the member who spends, and of the key they use. Raises NoCredits,
+    Forbidden `BUDGET_EXCEEDED`, NotFound without a wallet, Conflict where the key stands for something else,
+    ValidationProblem.
     """
     amount, entry_id = checked_amount(amount), new_id()
     about = _about(feature, reference, description)
+    spender = {"member_id": member_id, "api_key_id": api_key_id}
     params = {
         "id": entry_id,
         "organization_id": organization_id,
@@ -91,6 +96,7 @@ def spend(
         "kind": Kind.SPEND.value,
         "key": key or f"spend:{entry_id}",
         **about,
+        **spender,
     }
     for _ in range(TRIES):
         if row := statements.run(statements.TAKE, params):
@@ -99,6 +105,7 @@ def spend(
         if key and (first := _first(key, organization_id, Kind.SPEND, -amount)):
             return SpendResult(entry_data(first), first.balance_after)
         require_credits(organization_id, amount)
+        require_budgets(organization_id, amount, **spender)
     raise too_busy()
 
 
@@ -109,6 +116,21 @@ def require_credits(organization_id: uuid.UUID, amount: Decimal) -> None:
         raise NotFound
     if wallet.total < amount:
         raise NoCredits(remaining_credits=wallet.total, required_credits=amount)
+
+
+def require_budgets(
+    organization_id: uuid.UUID, amount: Decimal, *, member_id: uuid.UUID | None, api_key_id: uuid.UUID | None
+) -> None:
+    """Raises Forbidden `BUDGET_EXCEEDED` for the first budget that has less left."""
+    subjects = [subject for subject in (organization_id, member_id, api_key_id) if subject]
+    for budget in Budget.objects.filter(organization_id=organization_id, subject_id__in=subjects).order_by("id"):
+        if budget.spent_now + amount > budget.limit:
+            raise Forbidden(
+                "This would go over a budget. Nothing was charged.",
+                code="BUDGET_EXCEEDED",
+                budget=budget_fields(budget),
+                resets_at=budget.resets_at,
+            )
 
 
 def too_busy() -> Conflict:

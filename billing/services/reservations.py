@@ -8,7 +8,7 @@ from billing import statements
 from billing.amounts import checked_amount
 from billing.announcements import announce
 from billing.models import Reservation, Status
-from billing.services.credits import TRIES, Reference, reference_fields, require_credits, too_busy
+from billing.services.credits import TRIES, Reference, reference_fields, require_budgets, require_credits, too_busy
 from common.errors import Conflict
 from common.models import new_id
 
@@ -22,14 +22,19 @@ def reserve(
     expires_in: timedelta,
     reference: Reference | None = None,
     free_message: bool = False,
+    member_id: uuid.UUID | None = None,
+    api_key_id: uuid.UUID | None = None,
 ) -> Reservation:
     """Takes `amount` out of the wallet, bonus first; with `free_message` one free message instead, if any is left.
 
     A repeat of `key` returns the reservation as it is by then. Unless it is captured or released within `expires_in`,
-    a sweep gives everything back. Raises NoCredits, NotFound without a wallet, Conflict where the key stands for
-    something else, ValidationProblem.
+    a sweep gives everything back. Credits, not free messages, count to the budgets of the organisation, of the member
+    who asks, and of the key they use; what goes back leaves them again while their period is the same. Raises
+    NoCredits, Forbidden `BUDGET_EXCEEDED`, NotFound without a wallet, Conflict where the key stands for something else,
+    ValidationProblem.
     """
     amount, reservation_id = checked_amount(amount), new_id()
+    spender = {"member_id": member_id, "api_key_id": api_key_id}
     params = {
         "id": reservation_id,
         "organization_id": organization_id,
@@ -41,6 +46,7 @@ def reserve(
         "expires_in": expires_in,
         "entry_id": new_id(),
         "entry_key": f"reserve:{reservation_id}",
+        **spender,
     }
     for _ in range(TRIES):
         if row := statements.run(statements.RESERVE, params):
@@ -49,6 +55,7 @@ def reserve(
         if first := _first(key, organization_id, amount):
             return first
         require_credits(organization_id, amount)
+        require_budgets(organization_id, amount, **spender)
     raise too_busy()
 
 
@@ -74,6 +81,8 @@ def _made(params: dict, row: tuple) -> Reservation:
         reference_id=params["reference_id"],
         key=params["key"],
         expires_at=expires_at,
+        member_id=params["member_id"],
+        api_key_id=params["api_key_id"],
         created_at=created_at,
         updated_at=created_at,
     )
