@@ -30,3 +30,9 @@ def clean_username(text: str) -> str:
 def stand_in_username(user_id: uuid.UUID) -> str:
     """A name for who gave none. It tells nothing of the person: an address is private, a username is not."""
     return f"guest-{user_id.hex[-12:]}"
+
+
+def masked_address(email: str) -> str:
+    """`a…@example.org`: enough for its owner to recognise it."""
+    name, _, host = email.rpartition("@")
+    return f"{name[:1]}…@{host}"

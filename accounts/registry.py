@@ -85,6 +85,23 @@ def plan_of(user_id: uuid.UUID) -> Plan:
     return _plan_reader(user_id) if _plan_reader else FREE
 
 
+# --- wallets ----------------------------------------------------------------------------------------------------------
+
+# ids of organisations -> what each has to spend, a string as the contract writes credits
+WalletReader = Callable[[list[uuid.UUID]], dict[uuid.UUID, str]]
+_wallet_reader: WalletReader | None = None
+
+
+def set_wallet_reader(read: WalletReader) -> None:
+    """What stands beside an organisation in its people's lists."""
+    global _wallet_reader  # noqa: PLW0603
+    _wallet_reader = read
+
+
+def wallet_totals(organization_ids: list[uuid.UUID]) -> dict[uuid.UUID, str]:
+    return _wallet_reader(organization_ids) if _wallet_reader else {}
+
+
 # --- the picture ------------------------------------------------------------------------------------------------------
 
 _avatar_reader: Callable[[str], str] | None = None

@@ -1,10 +1,10 @@
 from django.urls import include, path
 
 from accounts import headless
-from accounts.api import doors, links
+from accounts.api import doors, invitations, links, organizations, sessions
 from accounts.pages import doors as door_pages
 from accounts.pages import links as link_pages
-from accounts.pages import second_factor
+from accounts.pages import factors, second_factor, security
 
 api_urlpatterns = [
     path("auth/signup", doors.SignUpView.as_view()),
@@ -19,8 +19,28 @@ api_urlpatterns = [
     path("auth/callback", links.CallbackView.as_view()),
     path("auth/send-confirmation", links.ConfirmationView.as_view()),
     path("auth/headless/", include(headless)),
+    path("users/me/sessions", sessions.SessionsView.as_view()),
+    path("users/me/sessions/<uuid:session_id>", sessions.SessionView.as_view()),
+    path("users/me/email", sessions.EmailView.as_view()),
     path("auth/me", doors.MeView.as_view()),
     path("auth/profile", doors.ProfileView.as_view()),
+    path("users/me/invitations", invitations.MyInvitationsView.as_view()),
+    path("organizations", organizations.OrganizationsView.as_view()),
+    path("organizations/<uuid:organization_id>", organizations.OrganizationView.as_view()),
+    path("organizations/<uuid:organization_id>/transfer", organizations.TransferView.as_view()),
+    path("organizations/<uuid:organization_id>/leave", organizations.LeaveView.as_view()),
+    path("organizations/<uuid:organization_id>/members", organizations.MembersView.as_view()),
+    path("organizations/<uuid:organization_id>/members/<uuid:member_id>", organizations.MemberView.as_view()),
+    path("organizations/<uuid:organization_id>/invitations", invitations.InvitationsView.as_view()),
+    path(
+        "organizations/<uuid:organization_id>/invitations/<uuid:invitation_id>", invitations.InvitationView.as_view()
+    ),
+    path(
+        "organizations/<uuid:organization_id>/invitations/<uuid:invitation_id>/resend",
+        invitations.ResendInvitationView.as_view(),
+    ),
+    path("invitations/<str:token>", invitations.InvitationLinkView.as_view()),
+    path("invitations/<str:token>/accept", invitations.AcceptInvitationView.as_view()),
 ]
 
 page_urlpatterns = [

@@ -1,9 +1,18 @@
 """What others read of accounts."""
 
 from accounts.selectors.blocks import block_data, blocked, blocks_of, hidden_people, is_blocked_between, refuse_blocked
+from accounts.selectors.invitations import invitations_to
+from accounts.selectors.organizations import (
+    export_organizations,
+    is_member,
+    organization_data_for,
+    place_of,
+    place_of_manager,
+    teams_of,
+    with_totals,
+)
 from accounts.selectors.people import (
     get_user,
-    live_sessions,
     me_data,
     paying_organization,
     personal_organization_id,
@@ -16,15 +25,24 @@ __all__ = [
     "block_data",
     "blocked",
     "blocks_of",
+    "export_organizations",
     "get_user",
     "hidden_people",
+    "invitations_to",
     "is_blocked_between",
+    "is_member",
     "live_sessions",
     "me_data",
+    "organization_data_for",
     "paying_organization",
     "personal_organization_id",
+    "place_of",
+    "place_of_manager",
     "public_user_data",
     "refuse_blocked",
+    "session_data",
     "session_is_live",
+    "teams_of",
     "user_data",
+    "with_totals",
 ]

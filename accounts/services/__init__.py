@@ -6,9 +6,31 @@ from accounts.services.blocks import block, unblock
 from accounts.services.devices import Device
 from accounts.services.last_seen import see
 from accounts.services.entering import enter, finish, sign_in
+from accounts.services.invitations import (
+    accept_invitation,
+    invite,
+    resend_invitation,
+    revoke_invitation,
+    revoke_invitation_as_staff,
+)
+from accounts.services.memberships import (
+    appoint_owner,
+    change_role,
+    leave_team,
+    remove_member,
+    transfer_team,
+)
+from accounts.services.organizations import MAX_NAME as MAX_ORGANIZATION_NAME
+from accounts.services.organizations import (
+    check_can_leave_all,
+    create_team,
+    delete_team,
+    leave_all,
+    rename_organization,
+)
 from accounts.services.passwords import reset_password, set_password, tell_of_new_password
 from accounts.services.second_factor import MfaRequired
-from accounts.services.sessions import end_own_session, end_session, end_sessions_of, forget_old_sessions
+from accounts.services.sessions import end_other_sessions, end_own_session, end_session, end_sessions_of, forget_old_sessions
 from accounts.services.signing_in import (
     SignedIn,
     check_password,
@@ -25,10 +47,17 @@ __all__ = [
     "Device",
     "MfaRequired",
     "SignedIn",
+    "accept_invitation",
+    "appoint_owner",
     "ask_to_change",
     "block",
+    "change_role",
+    "check_can_leave_all",
     "check_password",
     "create_account",
+    "create_team",
+    "delete_team",
+    "end_other_sessions",
     "end_own_session",
     "end_session",
     "end_sessions_of",
@@ -36,8 +65,17 @@ __all__ = [
     "finish",
     "forget_old_sessions",
     "hand_out_tokens",
+    "invite",
+    "leave_all",
+    "leave_team",
+    "offer_new_address",
     "refresh",
+    "remove_member",
+    "rename_organization",
+    "resend_invitation",
     "reset_password",
+    "revoke_invitation",
+    "revoke_invitation_as_staff",
     "send_confirmation_again",
     "see",
     "set_access",
@@ -48,5 +86,6 @@ __all__ = [
     "start_token_session",
     "start_web_session",
     "tell_of_new_password",
+    "transfer_team",
     "unblock",
 ]
