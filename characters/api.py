@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
+from accounts import viewers
 from characters import caching, discovery, liked, limits, selectors, services, shapes
 from characters.discovery import Listing
 from characters.inputs import CharacterChanges, CharacterInput, LorebookInput
@@ -68,11 +69,16 @@ def read_listing(request: Request) -> Listing:
 
 
 def shared_list(listing: Listing) -> SharedBody:
-    """A page of public characters as bytes that everybody shares; nobody's likes are in it."""
+    """A page of public characters as bytes that everybody shares; nobody's likes are in it.
+
+    For who has blocked somebody, or was blocked, it is made afresh.
+    """
 
     def build() -> bytes:
         return to_json(discovery.find(listing).data())
 
+    if listing.apart_from:
+        return with_etag(build())
     return shared_read(caching.LISTS, listing.key, build, seconds=SHARED_SECONDS)
 
 
@@ -98,6 +104,10 @@ class PubliclyRead(TroupeView):
 class CharactersView(PubliclyRead):
     idempotent = True
 
+    def questions(self, request: Request) -> Sequence[redis.Command]:
+        """Whom the caller does not meet."""
+        return [viewers.question(request.user.pk)] if request.method == "GET" and request.user.pk else ()
+
     @extend_schema(
         operation_id="characters_list",
         parameters=[*FILTERS, *PAGE, ETAG],
@@ -111,9 +121,10 @@ class CharactersView(PubliclyRead):
         if listing.own_of:
             body = to_json(discovery.find(listing).data())
             return shared_response(request, with_etag(with_likes(body, listing.own_of)), public=False)
-        shared = shared_list(listing)
         if user_id is None:
-            return shared_response(request, shared)
+            return shared_response(request, shared_list(listing))
+        (remembered,) = self.gate.answers or (None,)
+        shared = shared_list(discovery.seen_by(listing, user_id, viewers.viewer_of(user_id, remembered)))
         return shared_response(request, with_etag(with_likes(shared.body, user_id)), public=False)
 
     @extend_schema(operation_id="characters_create", request=CharacterInput, responses={201: shapes.CharacterShape})

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS
 
+from accounts.viewers import HIDDEN_IDS_SQL, Viewer
 from characters import limits
 from characters.models import Category, Gender
 from characters.rows import CREATOR_IS_HERE, JOINS, LISTED_FIELDS, as_data, columns
@@ -52,7 +53,8 @@ OWN_ORDERS = ORDERS | {
 @dataclass(frozen=True)
 class Listing:
     """One list of characters. `own_of` lists that person's own, whatever their visibility, instead of the public ones;
-    `creator` is a username or an id."""
+    `creator` is a username or an id. Mature characters are there for who asked for them (`mature`); nothing is there of
+    whom `apart_from` has blocked, or who has blocked them."""
 
     search: str = ""
     tags: tuple[str, ...] = ()
@@ -64,11 +66,20 @@ class Listing:
     cursor: str = ""
     total: bool = False
     own_of: uuid.UUID | None = None
+    mature: bool = False
+    apart_from: uuid.UUID | None = None
 
     @property
     def key(self) -> str:
         """The same for lists that are the same."""
         return to_json(self.__dict__).decode()
+
+
+def seen_by(listing: Listing, user_id: uuid.UUID | None, viewer: Viewer) -> Listing:
+    """The listing without what this person does not want to meet. It stays the same for all who keep nobody out."""
+    if listing.own_of:
+        return listing
+    return replace(listing, mature=viewer.mature, apart_from=user_id if viewer.has_hidden else None)
 
 
 def checked(listing: Listing) -> Listing:
@@ -169,6 +180,11 @@ def _conditions(listing: Listing) -> tuple[str, dict[str, Any]]:
         params["own_of"] = listing.own_of
     else:
         conditions.append("c.visibility = 'public'")
+        if not listing.mature:
+            conditions.append("c.content_rating = 'everyone'")
+    if listing.apart_from:
+        conditions.append(f"c.creator_id <> ALL({HIDDEN_IDS_SQL})")
+        params["viewer"] = listing.apart_from
     if listing.search:
         conditions.append(f"c.search @@ {QUERY}")
         params["search"] = listing.search

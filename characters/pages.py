@@ -19,6 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 
+from accounts import viewers
 from characters import caching, discovery, registry, selectors, services
 from characters.avatars import avatar_path
 from characters.discovery import Listing
@@ -73,6 +74,9 @@ def _asked(request: HttpRequest) -> Listing:
     asked = discovery.checked(
         Listing(search=search, tags=tags, order=order, cursor=query.get("cursor", ""), limit=ON_A_PAGE)
     )
+    if user_id := request.user.pk:
+        viewer = viewers.viewer_of(user_id, getattr(request, "viewer", None))
+        asked = discovery.seen_by(asked, user_id, viewer)
     return replace(asked, limit=ON_THE_BILL) if _is_headed(asked) else asked
 
 
@@ -89,8 +93,9 @@ def _cards(listing: Listing) -> SafeString:
         context = {"characters": [_on_page(item) for item in page.items], "next": page.next, "query": _query(listing)}
         return render_to_string("characters/_cards.html", context).strip().encode()
 
-    shared = shared_read(caching.LISTS, f"cards {listing.key}", build, seconds=SHARED_SECONDS)
-    return mark_safe(shared.body.decode())  # noqa: S308 - our own template's, which escapes
+    name = f"cards {listing.key}"
+    body = build() if listing.apart_from else shared_read(caching.LISTS, name, build, seconds=SHARED_SECONDS).body
+    return mark_safe(body.decode())  # noqa: S308 - our own template's, which escapes
 
 
 def _query(listing: Listing) -> QueryDict:

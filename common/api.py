@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from common import idempotency, redis
+from common import idempotency, last_used, redis
 from common.errors import UnsupportedMediaType
 from common.middleware import client_address
 from common.ratelimits import Gate
@@ -133,6 +133,8 @@ class TroupeView(APIView):
         )
         self.gate = gate
         gate.enter()
+        if request.user.pk and not getattr(request.auth, "api_key_id", None):
+            last_used.touch(last_used.PEOPLE, request.user.pk)
         self.check_permissions(request)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:

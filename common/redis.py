@@ -17,7 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 
-__all__ = ["NoScriptError", "RedisError", "ask", "async_client", "client", "tell"]
+__all__ = ["NoScriptError", "RedisError", "ResponseError", "ask", "async_client", "client", "is_at_hand", "tell"]
 
 log = structlog.get_logger(__name__)
 Command = tuple[Any, ...]
@@ -63,7 +63,7 @@ def tell(*commands: Command) -> None:
     Where this thread has heard from Redis just now, as within a request, it does not wait: the answers are read before
     those of its next question, and a refusal is only logged.
     """
-    if time.monotonic() - _line.heard_at > FRESH_SECONDS or _line.unread >= UNREAD_AT_MOST:
+    if not is_at_hand():
         ask(*commands)
         return
     packed = [b"".join([pack_command(command) for command in commands])]
@@ -71,6 +71,11 @@ def tell(*commands: Command) -> None:
         _send(packed, len(commands))
     except RedisConnectionError:
         _send(packed, len(commands))
+
+
+def is_at_hand() -> bool:
+    """Whether `tell` would not wait in this thread."""
+    return time.monotonic() - _line.heard_at <= FRESH_SECONDS and _line.unread < UNREAD_AT_MOST
 
 
 class _Line(threading.local):

@@ -11,5 +11,6 @@ SCHEDULE = [
     (characters.tasks.refresh_scores, "low", 300),
     (billing.tasks.sweep_reservations, "high", 60),
     (accounts.tasks.forget_sessions, "low", 86_400),
+    (accounts.tasks.write_last_seen, "low", 30),
     (common.tasks.forget_idempotency_keys, "low", 3600),
 ]

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.selectors import refuse_blocked
 from characters.macros import fill
 from characters.models import Character, Persona
 from characters.selectors import get_character_for
@@ -34,9 +35,11 @@ def start_conversation(
 ) -> Conversation:
     """A conversation of one person with one character, opened by the character's greeting.
 
-    The alternate greetings are the greeting's variants. Raises NotFound for a character the person can't see.
+    The alternate greetings are the greeting's variants. Raises NotFound for a character the person can't see, Forbidden
+    `BLOCKED` where its maker and the person keep apart.
     """
     character = get_character_for(character_id, user_id)
+    refuse_blocked(user_id, character.creator_id)
     _check_model(model)
     persona = _persona_of(user_id, persona_id)
     now = timezone.now()

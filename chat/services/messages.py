@@ -11,7 +11,7 @@ from django.utils import timezone
 from chat import topics
 from chat.models import Message, MessageTrace, Status
 from chat.numbers import next_number
-from chat.selectors import Seat, read_message, seat_at, seat_of
+from chat.selectors import APART, Seat, read_message, refuse_apart, seat_at, seat_of
 from chat.services import replies
 from common.database import fetch_one
 from common.errors import Conflict, Forbidden, NotFound, ValidationProblem
@@ -31,7 +31,7 @@ class Sent:
     repeated: bool = False
 
 
-SEND = """
+SEND = f"""
 WITH repeat AS (
   SELECT 1 FROM chat_message WHERE conversation_id = %(conversation)s AND client_id = %(client_id)s::text
 ), numbered AS (
@@ -40,6 +40,7 @@ WITH repeat AS (
   FROM chat_member mb
   WHERE c.id = %(conversation)s AND mb.conversation_id = c.id AND mb.user_id = %(user)s AND mb.left_at IS NULL
     AND c.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM repeat)
+    AND NOT {APART}
   RETURNING c.last_seq - %(count)s + 1 AS seq
 ), listed AS (
   UPDATE chat_member SET last_message_at = %(now)s
@@ -54,7 +55,7 @@ WITH repeat AS (
   RETURNING seq
 )
 SELECT said.seq, COALESCE(NULLIF(u.display_name, ''), u.username) FROM said, accounts_user u WHERE u.id = %(user)s
-"""
+"""  # noqa: S608 - only our own texts are put together
 
 
 def send_message(
@@ -70,7 +71,7 @@ def send_message(
 
     The message, the reply to write and the credits it may cost are one transaction. With a `client_id` that was used
     in this conversation before, nothing is done and the first result comes back. `answer=False` only says it.
-    Raises NotFound, NoCredits, ValidationProblem.
+    Raises NotFound, NoCredits, ValidationProblem, Forbidden `BLOCKED`.
     """
     if not text.strip():
         raise ValidationProblem(errors={"text": ["Say something."]})
@@ -167,6 +168,7 @@ def _already_sent(conversation_id: uuid.UUID, user_id: uuid.UUID, client_id: str
     seat_of(conversation_id, user_id)
     if client_id and (sent := _sent_before(conversation_id, user_id, client_id)):
         return sent
+    refuse_apart(conversation_id, user_id)
     raise NotFound
 
 

@@ -14,7 +14,7 @@ from characters.selectors import avatar_url
 from chat import nudges, topics
 from chat.models import IN_PROGRESS, Message, Status, Variant
 from chat.numbers import next_number
-from chat.selectors import Seat, read_message, seat_at
+from chat.selectors import Seat, read_message, refuse_apart, seat_at
 from common.context import current_request_id
 from common.database import fetch_one
 from common.errors import Conflict, NotFound, Unprocessable, ValidationProblem
@@ -124,6 +124,7 @@ def open_reply(seat: Seat, work: Work, character_id: uuid.UUID, *, seq: int, par
 def regenerate_reply(*, message_id: uuid.UUID, user_id: uuid.UUID) -> dict[str, Any]:
     """Another variant of a character's message; the others are kept. Raises Conflict while one is being written."""
     seat, message = _reply(message_id, user_id)
+    refuse_apart(seat.conversation_id, user_id)
     _refuse_while_writing(message)
     index = (message.variants.aggregate(last=Max("index"))["last"] or 0) + 1
     if index >= MAX_VARIANTS:
@@ -145,6 +146,7 @@ def regenerate_reply(*, message_id: uuid.UUID, user_id: uuid.UUID) -> dict[str, 
 def continue_reply(*, message_id: uuid.UUID, user_id: uuid.UUID) -> dict[str, Any]:
     """The selected variant goes on from where it ends; its deltas go on counting."""
     seat, message = _reply(message_id, user_id)
+    refuse_apart(seat.conversation_id, user_id)
     _refuse_while_writing(message)
     selected = message.variants.filter(index=message.variant).first()
     if selected is None or not selected.text:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import structlog
 from redis.asyncio.client import PubSub
 
-from common import redis
+from common import last_used, redis
 from common.metrics import sockets_open
 from common.realtime.frames import CHANNEL_PREFIX, unpack
+from common.realtime.threads import in_thread
 from common.sessions import CONTROL_CHANNEL
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 SWEEP_SECONDS = 2.0
 CONFIRM_SECONDS = 5.0
+SEEN_EVERY_SECONDS = 60.0
 
 
 class Hub:
@@ -156,11 +158,21 @@ class Hub:
             socket.check_session_soon()
 
     async def _sweep(self) -> None:
+        seen_at = -SEEN_EVERY_SECONDS
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             now = time.monotonic()
             for socket in list(self.sockets):
                 socket.close_if_overdue(now)
+            if now - seen_at >= SEEN_EVERY_SECONDS:
+                seen_at = now
+                await self._say_who_is_here()
+
+    async def _say_who_is_here(self) -> None:
+        """Who is connected is seen, even where they say nothing."""
+        people = {socket.identity.user_id for socket in self.sockets if socket.identity}
+        if people:
+            await in_thread(last_used.touch_all, last_used.PEOPLE, people)
 
 
 _hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
