@@ -6,7 +6,7 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import registry
-        from billing import accounts_parts, openapi, organizations  # noqa: F401  # openapi registers itself
+        from billing import accounts_parts, openapi, own_data, organizations  # noqa: F401  # openapi registers itself
 
         registry.on_account_created(accounts_parts.welcome)
         registry.add_me_part("wallet", accounts_parts.wallet)
@@ -15,3 +15,4 @@ class BillingConfig(AppConfig):
         registry.on_organization_created(organizations.open_team_wallet)
         registry.before_organization_deleted(organizations.refuse_while_full)
         registry.set_wallet_reader(organizations.wallet_totals)
+        own_data.register()

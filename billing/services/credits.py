@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
+from django.db import transaction
 from django.db.models import F
 
 from billing import statements
@@ -107,6 +108,22 @@ def spend(
         require_credits(organization_id, amount)
         require_budgets(organization_id, amount, **spender)
     raise too_busy()
+
+
+@transaction.atomic
+def write_off(*, organization_id: uuid.UUID, feature: str, description: str) -> None:
+    """Takes out whatever is left in both buckets, by an `expiry` entry each. An empty wallet stays as it is.
+
+    Raises NotFound without a wallet.
+    """
+    wallet = Wallet.objects.select_for_update(no_key=True).filter(organization_id=organization_id).first()
+    if wallet is None:
+        raise NotFound
+    left: dict[Bucket, Decimal] = {"main": wallet.balance, "bonus": wallet.bonus_balance}
+    for bucket, amount in left.items():
+        if amount:
+            key = f"write-off:{wallet.pk}:{wallet.last_number}:{bucket}"
+            _post(organization_id, -amount, bucket, Kind.EXPIRY, key, feature, None, description)
 
 
 def require_credits(organization_id: uuid.UUID, amount: Decimal) -> None:
