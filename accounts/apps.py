@@ -8,7 +8,7 @@ class AccountsConfig(AppConfig):
         from allauth.account.signals import password_changed, password_set
         from django.contrib.auth.signals import user_logged_in, user_logged_out
 
-        from accounts import allauth, openapi, realtime, selectors, web_sessions  # noqa: F401
+        from accounts import allauth, openapi, own_data, realtime, registry, selectors, web_sessions  # noqa: F401
         from common import sessions
         from common.realtime import register_identifier
 
@@ -18,3 +18,9 @@ class AccountsConfig(AppConfig):
         user_logged_out.connect(web_sessions.on_logged_out, dispatch_uid="accounts")
         password_changed.connect(allauth.on_password_changed, dispatch_uid="accounts")
         password_set.connect(allauth.on_password_changed, dispatch_uid="accounts")
+        registry.add_export_part(
+            "organizations",
+            selectors.export_organizations,
+            says="Where you belong, and invitations you sent or accepted.",
+        )
+        own_data.register()

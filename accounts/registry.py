@@ -119,17 +119,45 @@ def avatar_url(key: str) -> str | None:
 
 # --- a person's own data ----------------------------------------------------------------------------------------------
 
-# name of a file inside the archive, and what it holds: anything JSON can say, or an open binary file to copy
+@dataclass(frozen=True)
+class LongList:
+    """A JSON object whose last member is a list too long to be held at once: `{**head, name: [*items]}`."""
+
+    head: dict[str, Any]
+    name: str
+    items: Iterable[Any]
+
+
+# name of a file inside the archive, and what it holds: anything JSON can say, a LongList, or an open binary file to copy
 ExportFile = tuple[str, Any]
-_export_parts: dict[str, Callable[["User"], Iterable[ExportFile]]] = {}
 
 
-def add_export_part(name: str, read: Callable[["User"], Iterable[ExportFile]]) -> None:
-    """`read(user)` yields what an app keeps of a person, for their own copy. Large things come as several files."""
-    _export_parts[name] = read
+@dataclass(frozen=True)
+class ExportPart:
+    """What one app keeps of a person. `says` tells them what it is."""
+
+    says: str
+    read: Callable[["User"], Iterable[ExportFile]]
+    size: Callable[["User"], int]
 
 
-def export_parts() -> dict[str, Callable[["User"], Iterable[ExportFile]]]:
+_export_parts: dict[str, ExportPart] = {}
+
+
+def add_export_part(
+    name: str,
+    read: Callable[["User"], Iterable[ExportFile]],
+    *,
+    says: str = "",
+    size: Callable[["User"], int] = lambda user: 1,
+) -> None:
+    """`read(user)` yields the files of the folder `name` in a person's own copy; large things come as several, or as a
+    LongList. `says` describes the folder in a line, `size(user)` is about how many files and items there are, for the
+    progress."""
+    _export_parts[name] = ExportPart(says, read, size)
+
+
+def export_parts() -> dict[str, ExportPart]:
     return dict(_export_parts)
 
 

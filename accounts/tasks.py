@@ -1,11 +1,12 @@
 """What accounts does again and again."""
 
+import uuid
 from importlib import import_module
 
 from django.conf import settings
 
 from accounts import services
-from accounts.services import mail_keys, passwords
+from accounts.services import anonymisation, exports, mail_keys, passwords
 from accounts.services.mail_keys import Kind
 from common import last_used
 from common.jobs import enqueue_on_commit
@@ -31,3 +32,18 @@ def forget_sessions() -> None:
 def write_last_seen() -> None:
     """Writes who was seen since the last time."""
     last_used.write_gathered(last_used.PEOPLE, services.see)
+
+
+def make_export(export_id: uuid.UUID) -> None:
+    """Makes a person's copy of their own data."""
+    exports.make_export(export_id)
+
+
+def sweep_exports() -> int:
+    """Ends old copies and takes over abandoned ones; returns how many rows and files that were."""
+    return exports.sweep_exports()
+
+
+def anonymise_deleted() -> int:
+    """Anonymises who left thirty days ago; returns how many."""
+    return anonymisation.anonymise_due()

@@ -6,8 +6,9 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         from characters.registry import add_poster_part
-        from chat import poster, realtime
+        from chat import own_data, poster, realtime
 
         realtime.register()
+        own_data.register()
         add_poster_part("conversations", poster.own_conversations)
         add_poster_part("reply_price", poster.reply_price)

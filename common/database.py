@@ -4,7 +4,7 @@ And a short hand for statements that read and write in one round trip.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.signals import connection_created
 from django.db.backends.utils import CursorWrapper
+from django.db.models import QuerySet
 from psycopg.pq import Format
 
 from common.metrics import db_slow_queries_total
@@ -50,6 +51,18 @@ def _time_query(execute: Callable, sql: str, params: Any, many: bool, context: d
 def replica() -> str:
     """Where lists for everybody are read: the replica, if there is one. It may be some moments behind."""
     return "replica" if "replica" in connections.databases else DEFAULT_DB_ALIAS
+
+
+def by_key(rows: QuerySet[Any], at_once: int = 200) -> Iterator[Any]:
+    """All rows in the order of their primary key, a page at a time, so that any number of them takes little memory.
+    (A server-side cursor would not survive a pooler.)"""
+    last: Any = None
+    while True:
+        page = list((rows if last is None else rows.filter(pk__gt=last)).order_by("pk")[:at_once])
+        yield from page
+        if len(page) < at_once:
+            return
+        last = page[-1].pk
 
 
 def fetch_one(

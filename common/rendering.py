@@ -44,6 +44,11 @@ def to_json(value: Any) -> bytes:
     return orjson.dumps(value, default=_default, option=OPTIONS)
 
 
+def to_readable_json(value: Any) -> bytes:
+    """The same over several lines, for people."""
+    return orjson.dumps(value, default=_default, option=OPTIONS | orjson.OPT_INDENT_2)
+
+
 class Response(HttpResponse):
     """An answer in JSON. DRF's own is made for templates and a choice of renderers, which costs more than a query."""
 

@@ -3,7 +3,9 @@
 import accounts.tasks
 import billing.tasks
 import characters.tasks
+import common.mail.tasks
 import common.tasks
+import notifications.tasks
 
 # function, queue, seconds between runs
 SCHEDULE = [
@@ -12,5 +14,10 @@ SCHEDULE = [
     (billing.tasks.sweep_reservations, "high", 60),
     (accounts.tasks.forget_sessions, "low", 86_400),
     (accounts.tasks.write_last_seen, "low", 30),
+    (accounts.tasks.sweep_exports, "low", 60),
+    (accounts.tasks.anonymise_deleted, "low", 600),
+    (notifications.tasks.forget_old, "low", 86_400),
+    (common.mail.tasks.sweep, "mail", 15),
+    (common.mail.tasks.forget, "low", 86_400),
     (common.tasks.forget_idempotency_keys, "low", 3600),
 ]
