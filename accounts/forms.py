@@ -60,6 +60,34 @@ class CodeForm(ProblemForm):
     )
 
 
+class ConfirmForm(ProblemForm):
+    proof = forms.CharField(
+        label="Password, or a code of your second factor",
+        strip=False,
+        max_length=services.MAX_PASSWORD,
+        widget=forms.PasswordInput({"autocomplete": "current-password", "autofocus": True}),
+    )
+
+
+class ChangePasswordForm(ProblemForm):
+    password = forms.CharField(
+        label="New password",
+        strip=False,
+        max_length=services.MAX_PASSWORD,
+        help_text="8 characters or more. Every other device is signed out.",
+        widget=forms.PasswordInput({"autocomplete": "new-password", "autofocus": True}),
+    )
+
+
+class ChangeEmailForm(ProblemForm):
+    email = forms.EmailField(
+        label="New address",
+        max_length=254,
+        help_text="We mail a link there. Until you open it, nothing changes.",
+        widget=forms.EmailInput({"autocomplete": "email", "autofocus": True}),
+    )
+
+
 class SignUpForm(ProblemForm):
     email = forms.EmailField(max_length=254, widget=forms.EmailInput({"autocomplete": "email", "autofocus": True}))
     username = forms.CharField(

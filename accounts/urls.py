@@ -53,4 +53,13 @@ page_urlpatterns = [
     path("forgot-password", link_pages.ForgotPasswordPage.as_view(), name="forgot_password"),
     path("reset-password", link_pages.ResetPasswordPage.as_view(), name="reset_password"),
     path("auth/callback", link_pages.CallbackPage.as_view(), name="mail_callback"),
+    path("account/sessions", security.SessionsPage.as_view(), name="account_sessions"),
+    path("account/security", security.SecurityPage.as_view(), name="account_security"),
+    path("account/security/confirm", security.ConfirmPage.as_view(), name="security_confirm"),
+    path("account/security/password", security.PasswordPage.as_view(), name="security_password"),
+    path("account/security/email", security.EmailPage.as_view(), name="security_email"),
+    path("account/security/confirmation", security.send_confirmation, name="security_confirmation"),
+    path("account/security/authenticator", factors.AuthenticatorPage.as_view(), name="security_authenticator"),
+    path("account/security/recovery-codes", factors.RecoveryCodesPage.as_view(), name="security_recovery_codes"),
+    path("account/security/passkeys/remove", factors.remove_passkey, name="security_passkey_remove"),
 ]

@@ -20,6 +20,7 @@ from accounts.selectors.people import (
     session_is_live,
     user_data,
 )
+from accounts.selectors.sessions import live_sessions, session_data
 
 __all__ = [
     "block_data",

@@ -10,9 +10,6 @@ from accounts.models import AuthSession, Membership, User
 from accounts.tokens import Claims
 from common.errors import NotFound, Unauthenticated
 
-LISTED_SESSIONS = 100
-
-
 def personal_organization_id(user_id: uuid.UUID) -> uuid.UUID:
     return Membership.objects.values_list("organization_id", flat=True).get(user_id=user_id, personal=True)
 
@@ -20,12 +17,6 @@ def personal_organization_id(user_id: uuid.UUID) -> uuid.UUID:
 def session_is_live(session_id: uuid.UUID) -> bool:
     """What `common.sessions` asks where Redis does not remember."""
     return AuthSession.objects.filter(pk=session_id, ended_at=None, expires_at__gt=timezone.now()).exists()
-
-
-def live_sessions(user_id: uuid.UUID) -> list[AuthSession]:
-    """A person's sign-ins that have not ended, the last used first."""
-    live = AuthSession.objects.filter(user_id=user_id, ended_at=None, expires_at__gt=timezone.now())
-    return list(live.order_by("-last_used_at", "-id")[:LISTED_SESSIONS])
 
 
 def paying_organization(claims: Claims, organization_id: uuid.UUID | None) -> uuid.UUID:

@@ -1,7 +1,7 @@
 """Every write of accounts."""
 
 from accounts.services.access import set_access
-from accounts.services.addresses import ask_to_change, send_confirmation_again
+from accounts.services.addresses import ask_to_change, offer_new_address, send_confirmation_again
 from accounts.services.blocks import block, unblock
 from accounts.services.devices import Device
 from accounts.services.last_seen import see
@@ -43,6 +43,7 @@ from accounts.services.signing_in import (
 from accounts.services.signing_up import MAX_PASSWORD, create_account, sign_up
 
 __all__ = [
+    "MAX_ORGANIZATION_NAME",
     "MAX_PASSWORD",
     "Device",
     "MfaRequired",

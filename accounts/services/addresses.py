@@ -13,7 +13,7 @@ from accounts.services import mail_keys
 from accounts.services.mail_keys import Kind
 from accounts.services.sessions import EndReason, end_sessions_of
 from common import audit, mail
-from common.errors import Conflict, Gone
+from common.errors import Conflict, Gone, ValidationProblem
 
 
 def send_confirmation(user: User) -> MailKey:
@@ -66,10 +66,23 @@ def wipe_credentials(user: User) -> None:
     audit.record(actor=user, action="user.credentials_wiped", target=user, reason="The address was proven by a link.")
 
 
-def ask_to_change(user: User, email: str) -> None:
-    """Mails a link to the new address, unless it is somebody's already: the answer tells nobody which."""
+def ask_to_change(*, user_id: uuid.UUID, email: str, password: str) -> None:
+    """Mails a link to the new address, unless it is somebody's already: the answer tells nobody which.
+
+    Raises ValidationProblem (`errors.password`) where the person has a password and this is not it.
+    """
+    user = User.objects.get(pk=user_id)
+    if user.has_usable_password() and not user.check_password(password):
+        raise ValidationProblem(errors={"password": ["This is not your password."]})
+    offer_new_address(user_id=user_id, email=email)
+
+
+@transaction.atomic
+def offer_new_address(*, user_id: uuid.UUID, email: str) -> None:
+    """As `ask_to_change`, for who has proven themselves just now."""
+    user = User.objects.get(pk=user_id)
+    mail_keys.withdraw(user.pk, Kind.CHANGE_EMAIL)
     if not User.objects.filter(email__iexact=email).exists():
-        mail_keys.withdraw(user.pk, Kind.CHANGE_EMAIL)
         mail_keys.send(Kind.CHANGE_EMAIL, email=email, user=user, context={"name": user.display_name})
 
 

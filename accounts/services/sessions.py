@@ -33,6 +33,11 @@ def end_own_session(*, user_id: uuid.UUID, session_id: uuid.UUID) -> bool:
     return end_session(session_id=session_id, reason=EndReason.SIGN_OUT)
 
 
+def end_other_sessions(*, user_id: uuid.UUID, keep: uuid.UUID) -> int:
+    """Signs a person out everywhere but in one session; returns how many ended."""
+    return end_sessions_of(user_id=user_id, reason=EndReason.SIGN_OUT, but=keep)
+
+
 @transaction.atomic
 def end_sessions_of(*, user_id: uuid.UUID, reason: str, but: uuid.UUID | None = None) -> int:
     """Ends every session of a person (ban, deletion, new password, new role), perhaps but one; returns how many."""

@@ -54,7 +54,9 @@ async function attempt(button, work) {
   try {
     await work();
   } catch (error) {
-    say(button, error);
+    const confirmFirst = button.form?.dataset.confirm;
+    if (error.status === 401 && confirmFirst) location.assign(confirmFirst);
+    else say(button, error);
   } finally {
     button.disabled = false;
   }
