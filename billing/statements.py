@@ -242,15 +242,15 @@ FROM billing_reservation WHERE status IN ('held', 'captured')
 # For a budget that was made just now, with its wallet locked: what its period has seen before.
 COUNT_BUDGET = f"""
 UPDATE billing_budget AS budget
-SET spent = (
+SET period_start = date_trunc(budget.period, statement_timestamp(), 'UTC'), spent = (
     SELECT coalesce(sum(movement.amount), 0)
     FROM billing_wallet AS wallet JOIN ({MOVEMENTS}) AS movement ON movement.wallet_id = wallet.id
     WHERE wallet.organization_id = budget.organization_id
       AND budget.subject_id IN (wallet.organization_id, movement.member_id, movement.api_key_id)
-      AND movement.created_at >= budget.period_start
+      AND movement.created_at >= date_trunc(budget.period, statement_timestamp(), 'UTC')
 )
 WHERE id = %(id)s
-RETURNING spent
+RETURNING period_start, spent
 """  # noqa: S608
 
 READ = """

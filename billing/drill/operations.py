@@ -10,7 +10,7 @@ from django.db import transaction
 
 from billing import services
 from billing.models import Reservation
-from common.errors import Conflict, NoCredits
+from common.errors import Conflict, Forbidden, NoCredits
 
 WEIGHTS = {"spend": 30, "grant": 14, "reserve": 26, "capture": 14, "release": 9, "repeat": 4, "undone": 2, "sweep": 1}
 RECENT = 40
@@ -70,6 +70,8 @@ def perform(plan: dict[str, Any]) -> dict[str, Any]:
         return {"outcome": "ok", **ACTIONS[plan["kind"]](plan)}
     except NoCredits:
         return {"outcome": "no_credits"}
+    except Forbidden:
+        return {"outcome": "over_budget"}
     except Conflict:
         return {"outcome": "conflict"}
     except UndoneError:

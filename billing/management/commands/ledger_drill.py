@@ -20,6 +20,7 @@ from common.models import new_id
 WALLETS = 10
 THREADS_A_PROCESS = 5
 FREE_MESSAGES = 20
+BUDGETS = {"day": 150, "month": 200}  # of every second wallet, in credits
 
 
 class Command(BaseCommand):
@@ -40,7 +41,7 @@ class Command(BaseCommand):
         if operations < connections or connections < 1:
             raise CommandError("Give at least one connection, and at least one operation for each.")
         run = f"drill-{new_id().hex[-10:]}"
-        organizations = [_open_purse(f"Ledger {run}") for _ in range(WALLETS)]
+        organizations = [_open_purse(f"Ledger {run}", with_budgets=bool(number % 2)) for number in range(WALLETS)]
         with tempfile.TemporaryDirectory(prefix="ledger-drill-") as folder:
             conductor = Conductor(
                 _orders(run, seed, folder, operations, connections, organizations), seed, min(400, operations // 8)
@@ -72,10 +73,14 @@ class Command(BaseCommand):
             self.stdout.write(f"  {count:6,}  {kind} {outcome}")
 
 
-def _open_purse(name: str) -> uuid.UUID:
+def _open_purse(name: str, *, with_budgets: bool) -> uuid.UUID:
     organization = Organization.objects.create(name=name)
     services.open_wallet(organization.pk)
     services.grant_free_messages(organization_id=organization.pk, count=FREE_MESSAGES)
+    for period, limit in BUDGETS.items() if with_budgets else ():
+        services.create_budget(
+            organization_id=organization.pk, scope="organization", period=period, limit=limit, actor=None
+        )
     return organization.pk
 
 
