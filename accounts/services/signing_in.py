@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts import devices, registry
 from accounts.models import AuthSession, User
 from accounts.selectors import personal_organization_id
+from accounts.services import deletion
 from accounts.services.devices import Device
 from accounts.services.sessions import EndReason, end_session
 from accounts.tokens import AccessToken, Claims, RefreshToken, read_refresh
@@ -101,12 +102,14 @@ def _pair(user: User, session_id: uuid.UUID, refresh_token: RefreshToken) -> Sig
 
 
 def _admit(user: User) -> Any:
-    """Marks the person as seen and returns the time.
+    """Marks the person as seen, brings back one who had left, and returns the time.
 
     It is done by one conditional UPDATE, whose lock makes a ban or a deletion wait until the new session is there to be
     ended. Raises Forbidden `BANNED`, or Unauthenticated for who has gone since the password was checked.
     """
     now = timezone.now()
+    if user.deleted_at is not None:
+        deletion.restore(user)
     may_enter = Q(is_active=True, deleted_at=None) & (Q(banned_until=None) | Q(banned_until__lte=now))
     if not User.objects.filter(may_enter, pk=user.pk).update(last_seen_at=now):
         user.refresh_from_db()

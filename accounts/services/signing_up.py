@@ -6,7 +6,9 @@ from django.db import IntegrityError, transaction
 
 from accounts import names
 from accounts.models import User
+from accounts.services.profiles import refuse_kept_name
 from accounts.services import addresses
+from accounts.services.consents import record_sign_up_consents
 from accounts.services.devices import Device
 from accounts.services.passwords import check_new_password
 from accounts.services.signing_in import SignedIn, start_token_session
@@ -80,12 +82,14 @@ def _save(user: User, *, marketing: bool) -> None:
     try:
         with transaction.atomic():
             User.objects.create_account(user)
+            refuse_kept_name(user, user.username)
     except IntegrityError as error:
         constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
         if constraint not in TAKEN:
             raise
         field, message = TAKEN[constraint]
         raise Conflict(message, errors={field: [message]}) from error
+    record_sign_up_consents(user, marketing=marketing)
     if not user.email_verified:
         addresses.send_confirmation(user)
     track("user_signed_up", user_id=user.pk, **({"utm": user.utm} if user.utm else {}))
