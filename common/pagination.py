@@ -87,10 +87,17 @@ def bad_cursor() -> ValidationProblem:
 def page_by_id(
     queryset: QuerySet[Any], request: Request, render: Callable[[Any], Any], *, default_limit: int = DEFAULT_LIMIT
 ) -> Page:
-    """Newest first: UUIDv7 keys sort by time, so the key alone is the cursor."""
-    limit = read_limit(request, default_limit)
-    total = queryset.count() if wants_total(request) else None
-    if cursor := request.query_params.get("cursor"):
+    """Newest first: UUIDv7 keys sort by time, so the key alone is the cursor. Raises ValidationProblem."""
+    limit, count = read_limit(request, default_limit), wants_total(request)
+    return page_before(request.query_params.get("cursor"), queryset, render, limit=limit, count=count)
+
+
+def page_before(
+    cursor: str | None, queryset: QuerySet[Any], render: Callable[[Any], Any], *, limit: int, count: bool = False
+) -> Page:
+    """As `page_by_id`, without a request of the API. Raises ValidationProblem for a cursor that is not ours."""
+    total = queryset.count() if count else None
+    if cursor:
         (last_id,) = decode_cursor(cursor, 1)
         if not isinstance(last_id, str):
             raise bad_cursor()

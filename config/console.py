@@ -14,6 +14,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "accounts.Organization": "corporate_fare",
         "accounts.Membership": "badge",
         "accounts.AuthSession": "key",
+        "notifications.Notification": "notifications",
     },
     "Characters": {
         "characters.Character": "theater_comedy",
@@ -38,12 +39,22 @@ GROUPS: dict[str, dict[str, str]] = {
         "django_rq.Dashboard": "dynamic_feed",
         "generation.AIModel": "smart_toy",
         "common.AuditEntry": "policy",
+        "common.OutgoingMail": "outgoing_mail",
+        "common.MailSuppression": "unsubscribe",
+        "common.MailEvent": "mark_email_read",
         "characters.DailyActivity": "monitoring",
         "characters.CounterDelta": "exposure",
         "characters.ScoreGeneration": "leaderboard",
     },
 }
-TITLES = {"django_rq.Dashboard": "Queues", "accounts.AuthSession": "Sign-ins", "chat.Variant": "Replies"}
+TITLES = {
+    "common.OutgoingMail": "Mail",
+    "common.MailSuppression": "Suppressed addresses",
+    "common.MailEvent": "Mail events",
+    "django_rq.Dashboard": "Queues",
+    "accounts.AuthSession": "Sign-ins",
+    "chat.Variant": "Replies",
+}
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:

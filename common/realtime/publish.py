@@ -26,6 +26,11 @@ def announce_on_commit(topic: str, kind: str, data: Any) -> None:
     transaction.on_commit(lambda: _announce(topic, body))
 
 
+def announce_now_unsafe(topic: str, kind: str, data: Any) -> None:
+    """As `announce_on_commit`, at once: for what is committed already, where the frame must leave under a lock."""
+    _announce(topic, encode(topic, kind, data))
+
+
 def publish_now_unsafe(topic: str, kind: str, data: Any, *, run: str | None = None, index: int | None = None) -> None:
     """At once, unnumbered and never replayed: typing, presence, deltas. Unsafe for anything a rollback would undo."""
     _send(topic, pack(encode(topic, kind, data), run=run, index=index))

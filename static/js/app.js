@@ -1,5 +1,6 @@
 // What every page has: theme, notes, menus that close, friendly times, and htmx's manners.
 
+import { startBell } from "./bell.js";
 import { dress } from "./format.js";
 import { startTheme } from "./theme.js";
 import { startToasts, toast } from "./toast.js";
@@ -9,6 +10,7 @@ const EDGE = 8; // pixels
 startTheme();
 startToasts();
 dress(document);
+if (document.querySelector("[data-bell]")) startBell();
 
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details[data-menu][open]")) {
