@@ -48,13 +48,17 @@ class Seat:
     model: str
     tokens: int
     last_seq: int
+    maker_is_gone: bool = False
 
 
 def seat_of(conversation_id: uuid.UUID, user_id: uuid.UUID) -> Seat:
     """Raises NotFound for who is no member."""
     row = fetch_one(
         """
-        SELECT c.kind, mb.role, c.character_id, c.organization_id, c.model, c.tokens, c.last_seq
+        SELECT c.kind, mb.role, c.character_id, c.organization_id, c.model, c.tokens, c.last_seq,
+               COALESCE((SELECT u.deleted_at IS NOT NULL OR NOT u.is_active
+                         FROM characters_character ch JOIN accounts_user u ON u.id = ch.creator_id
+                         WHERE ch.id = c.character_id), false)
         FROM chat_conversation c JOIN chat_member mb ON mb.conversation_id = c.id
         WHERE c.id = %s AND mb.user_id = %s AND mb.left_at IS NULL AND c.deleted_at IS NULL
         """,

@@ -3,7 +3,9 @@
 from accounts.services.access import set_access
 from accounts.services.addresses import ask_to_change, offer_new_address, send_confirmation_again
 from accounts.services.blocks import block, unblock
+from accounts.services.deletion import delete_account, is_restorable, restore
 from accounts.services.devices import Device
+from accounts.services.favourites import add_favourite, remove_favourite
 from accounts.services.last_seen import see
 from accounts.services.entering import enter, finish, sign_in
 from accounts.services.invitations import (
@@ -28,6 +30,8 @@ from accounts.services.organizations import (
     leave_all,
     rename_organization,
 )
+from accounts.services.preferences import update_preferences
+from accounts.services.profiles import set_avatar, update_profile
 from accounts.services.passwords import reset_password, set_password, tell_of_new_password
 from accounts.services.second_factor import MfaRequired
 from accounts.services.sessions import end_other_sessions, end_own_session, end_session, end_sessions_of, forget_old_sessions
@@ -50,6 +54,7 @@ __all__ = [
     "SignedIn",
     "accept_invitation",
     "appoint_owner",
+    "add_favourite",
     "ask_to_change",
     "block",
     "change_role",
@@ -57,6 +62,7 @@ __all__ = [
     "check_password",
     "create_account",
     "create_team",
+    "delete_account",
     "delete_team",
     "end_other_sessions",
     "end_own_session",
@@ -67,6 +73,7 @@ __all__ = [
     "forget_old_sessions",
     "hand_out_tokens",
     "invite",
+    "is_restorable",
     "leave_all",
     "leave_team",
     "offer_new_address",
@@ -74,12 +81,15 @@ __all__ = [
     "remove_member",
     "rename_organization",
     "resend_invitation",
+    "remove_favourite",
     "reset_password",
+    "restore",
     "revoke_invitation",
     "revoke_invitation_as_staff",
     "send_confirmation_again",
     "see",
     "set_access",
+    "set_avatar",
     "set_password",
     "sign_in",
     "sign_out",
@@ -89,4 +99,6 @@ __all__ = [
     "tell_of_new_password",
     "transfer_team",
     "unblock",
+    "update_preferences",
+    "update_profile",
 ]

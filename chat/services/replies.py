@@ -17,7 +17,7 @@ from chat.numbers import next_number
 from chat.selectors import Seat, read_message, refuse_apart, seat_at
 from common.context import current_request_id
 from common.database import fetch_one
-from common.errors import Conflict, NotFound, Unprocessable, ValidationProblem
+from common.errors import Conflict, Gone, NotFound, Unprocessable, ValidationProblem
 from common.models import new_id
 from generation.selectors import price_ceiling, text_model_for
 
@@ -39,7 +39,12 @@ class Work:
 
 
 def prepare(seat: Seat, *, extra_tokens: int = 0) -> Work:
-    """Chooses the model and reserves what the reply may cost at most, or one free message. Raises NoCredits."""
+    """Chooses the model and reserves what the reply may cost at most, or one free message.
+
+    Raises NoCredits, and Gone where whoever made the character has left the site.
+    """
+    if seat.maker_is_gone:
+        raise Gone("Whoever made this character has left, so it answers no more. What was said here stays yours.")
     model = text_model_for(seat.model or None)
     variant_id = new_id()
     context = min(model.context_tokens, seat.tokens + extra_tokens + MATERIAL_TOKENS)
