@@ -15,6 +15,7 @@ jobs_total = Counter("jobs_total", "RQ jobs ended", ["function", "status"])
 provider_requests_total = Counter(
     "provider_requests_total", "Calls of outside providers", ["kind", "provider", "status"]
 )
+mails_total = Counter("mails_total", "Tries to send a mail: sent, retried, failed, suppressed", ["kind", "outcome"])
 replies_total = Counter("replies_total", "Characters' replies ended", ["provider", "status"])
 reply_first_token_seconds = Histogram(
     "reply_first_token_seconds", "From the claim of a reply to its first token", ["provider"], buckets=BUCKETS

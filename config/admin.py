@@ -4,5 +4,7 @@ import django.contrib.auth.admin  # noqa: F401 - registers what is taken back be
 from django.contrib import admin
 from django.contrib.auth.models import Group
 
+import common.mail.admin  # noqa: F401 - Django finds the admin of an app by its name, and this is of a part of one
+
 admin.site.unregister(Group)
 admin.site.index_title = "Overview"

@@ -3,11 +3,13 @@
 Nothing else in the project reads the environment. A secret may come from a file: `SECRET_KEY_FILE=/run/secrets/key`.
 """
 
+import base64
 import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -18,6 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 DEVELOPMENT_SECRET = "development-only-secret-that-production-refuses-to-start-with"  # noqa: S105
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LONGEST = timedelta(days=3650)
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class ConfigurationError(Exception):
@@ -62,9 +65,30 @@ def address_of(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def check_sender(value: str) -> str:
+    """`Name <box@host>` or the address alone, on one line."""
+    address = parseaddr(value)[1]
+    box, _, host = address.rpartition("@")
+    if not box or not host or not value.isprintable() or not value.removesuffix(">").endswith(address):
+        raise ValueError("must be an address such as Troupe <hello@troupe.example>")
+    return value
+
+
+def check_signing_secret(value: str) -> str:
+    """One that can't be read would otherwise fail at each event."""
+    try:
+        if value and not base64.b64decode(value.removeprefix("whsec_"), validate=True):
+            raise ValueError
+    except ValueError:
+        raise ValueError("must be the signing secret of the webhook, as Resend shows it: whsec_…") from None
+    return value
+
+
 List = Annotated[list[str], NoDecode, BeforeValidator(split_list)]
 Networks = Annotated[List, AfterValidator(check_networks)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Sender = Annotated[str, AfterValidator(check_sender)]
+SigningSecret = Annotated[str, AfterValidator(check_signing_secret)]
 Web = Annotated[str, address_of("http", "https")]
 Database = Annotated[str, address_of("postgresql", "postgres")]
 Redis = Annotated[str, address_of("redis", "rediss", "unix")]
@@ -99,8 +123,23 @@ class Environment(BaseSettings):
 
     JWT_EXPIRES_IN: Duration = timedelta(minutes=15)
     REFRESH_TOKEN_EXPIRES_IN: Duration = timedelta(days=7)
+    TERMS_VERSION: str = Field("1", max_length=32)
+    PRIVACY_VERSION: str = Field("1", max_length=32)
     RATE_LIMIT_FACTOR: float | None = Field(None, gt=0, allow_inf_nan=False)
     SKIP_DATABASE_HEALTHCHECK: bool = False
+
+    GOOGLE_CLIENT_ID: str = ""
+    GOOGLE_CLIENT_SECRET: str = ""
+    GOOGLE_BASE_URL: Web = ""
+    DISCORD_CLIENT_ID: str = ""
+    DISCORD_CLIENT_SECRET: str = ""
+    DISCORD_BASE_URL: Web = ""
+    TWITTER_CLIENT_ID: str = ""
+    TWITTER_CLIENT_SECRET: str = ""
+    TWITTER_BASE_URL: Web = ""
+    LOCAL_IDENTITY_URL: Web = ""
+    LOCAL_IDENTITY_SECRET: str = ""
+    OAUTH_REDIRECT_URIS: List = []
 
     OPENAI_API_KEY: str = ""
     OPENAI_BASE_URL: Web = "https://api.openai.com/v1"
@@ -112,6 +151,15 @@ class Environment(BaseSettings):
     TEXT_MODEL: str = ""
     TEXT_API_KEY: str = ""
     TEXT_STALL_TIMEOUT: float = Field(30.0, gt=0, allow_inf_nan=False)
+
+    RESEND_API_KEY: str = ""
+    RESEND_BASE_URL: Web = "https://api.resend.com"
+    RESEND_SIGNING_SECRET: SigningSecret = ""
+    SMTP_HOST: str = ""
+    SMTP_PORT: int = Field(587, ge=1, le=65535)
+    SMTP_USER: str = ""
+    SMTP_PASSWORD: str = ""
+    EMAIL_FROM: Sender = "Troupe <troupe@localhost>"
 
     SENTRY_DSN: Web = ""
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
@@ -135,12 +183,28 @@ class Environment(BaseSettings):
         return self.DJANGO_ENV == "development"
 
     @property
+    def smtp_security(self) -> Literal["tls", "starttls", "none"]:
+        """Plain text reaches this machine alone, and there only without a password."""
+        if self.SMTP_PORT == 465:
+            return "tls"
+        return "none" if self.SMTP_HOST in LOOPBACK and not self.SMTP_USER else "starttls"
+
+    @property
     def rate_limit_factor(self) -> float:
         return self.RATE_LIMIT_FACTOR or (1.0 if self.in_production else 10.0)
 
     @property
     def pool_size(self) -> int:
         return (20 if self.in_production else 10) if self.DATABASE_POOL_SIZE is None else self.DATABASE_POOL_SIZE
+
+
+SIGN_IN_SITES = ("GOOGLE", "DISCORD", "TWITTER")
+# where the one is given, the other must be too
+KEY_PAIRS = [
+    *((f"{site}_CLIENT_ID", f"{site}_CLIENT_SECRET") for site in SIGN_IN_SITES),
+    *((f"{site}_CLIENT_SECRET", f"{site}_CLIENT_ID") for site in SIGN_IN_SITES),
+    ("LOCAL_IDENTITY_URL", "LOCAL_IDENTITY_SECRET"),
+]
 
 
 def load_environment(environ: Mapping[str, str] = os.environ) -> Environment:
@@ -150,6 +214,8 @@ def load_environment(environ: Mapping[str, str] = os.environ) -> Environment:
     """
     values, problems = _read(environ)
     if values.get("DJANGO_ENV") == "production":
+        if not values.get("RESEND_API_KEY") and not values.get("SMTP_HOST"):
+            problems.append("RESEND_API_KEY: must be set, or SMTP_HOST: without mail nobody could confirm an address")
         problems += [f"{name}: {rule}" for name, rule, holds in PRODUCTION_RULES if not holds(values.get(name, ""))]
     try:
         environment = Environment(**values)  # type: ignore[arg-type]
@@ -157,6 +223,11 @@ def load_environment(environ: Mapping[str, str] = os.environ) -> Environment:
         problems += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
     if values.get("TEXT_BASE_URL") and not values.get("TEXT_MODEL"):
         problems.append("TEXT_MODEL: must name the model of the server at TEXT_BASE_URL")
+    problems += [
+        f"{needed}: must be set where {given} is"
+        for given, needed in KEY_PAIRS
+        if values.get(given) and not values.get(needed)
+    ]
     if problems:
         raise ConfigurationError("Troupe can't start with this environment:\n  - " + "\n  - ".join(problems))
     return environment
@@ -196,6 +267,14 @@ def _is_https(value: str) -> bool:
     return value.startswith("https://")
 
 
+def _is_unset(value: str) -> bool:
+    return not value
+
+
+def _is_unset_or_https(value: str) -> bool:
+    return not value or _is_https(value)
+
+
 def _is_closed_factor(value: str) -> bool:
     try:
         return not value or float(value) <= 1
@@ -211,8 +290,11 @@ PRODUCTION_RULES: list[Rule] = [
     ("PUBLIC_URL", "must be the site's https:// address", _is_https),
     ("DATABASE_URL", "must be set", bool),
     ("REDIS_URL", "must be set", bool),
+    ("EMAIL_FROM", "must be the address that mail comes from, such as Troupe <hello@troupe.example>", bool),
     ("CORS_ORIGINS", "must not contain *", lambda value: "*" not in value),
     ("INTERNAL_API_KEY", "must be 32 random characters or more where it is set", _is_unset_or_strong),
     ("OPERATIONS_TOKEN", "must be 32 random characters or more where it is set", _is_unset_or_strong),
     ("RATE_LIMIT_FACTOR", "must not be above 1 in production", _is_closed_factor),
+    *((f"{site}_BASE_URL", "must be an https:// address where it is set", _is_unset_or_https) for site in SIGN_IN_SITES),
+    ("LOCAL_IDENTITY_URL", "must not be set: whoever asks for it is let in", _is_unset),
 ]

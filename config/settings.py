@@ -105,7 +105,7 @@ APPEND_SLASH = False
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [DATA_DIR / "templates", BASE_DIR / "templates"],  # a site's own texts go before ours
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -203,6 +203,10 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 SIGN_UP_CREDITS = 20
 SIGN_UP_FREE_MESSAGES = 10
+TERMS_VERSION, PRIVACY_VERSION = env.TERMS_VERSION, env.PRIVACY_VERSION
+DELETED_KEPT_DAYS = 30
+EXPORT_KEPT_DAYS, EXPORTS_A_DAY = 7, 3
+EXPORT_LEASE_SECONDS, EXPORT_TRIES = 30, 3
 
 JWT_SECRET = env.JWT_SECRET
 ACCESS_TOKEN_LIFETIME = env.JWT_EXPIRES_IN
@@ -223,6 +227,27 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IN_PRODUCTION
 SESSION_COOKIE_NAME = "__Host-session" if IN_PRODUCTION else "session"
+
+# --- mail ---------------------------------------------------------------------------------------------------------
+
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.EMAIL_FROM
+MAIL_SECONDS = 120  # a job that sends one takes no longer
+RQ_QUEUES["mail"]["DEFAULT_TIMEOUT"] = MAIL_SECONDS
+MAILBOX = DATA_DIR / "mailbox"  # outside production, where no mail server is set
+EMAIL_BACKEND = "common.mail.mailbox.MailboxBackend"
+EMAIL_TIMEOUT = 15
+ANYMAIL: dict[str, Any] = {"REQUESTS_TIMEOUT": EMAIL_TIMEOUT}
+if env.RESEND_SIGNING_SECRET:
+    ANYMAIL["RESEND_SIGNING_SECRET"] = env.RESEND_SIGNING_SECRET
+if env.RESEND_API_KEY:
+    EMAIL_BACKEND = "common.mail.resend.ResendBackend"
+    ANYMAIL |= {"RESEND_API_KEY": env.RESEND_API_KEY, "RESEND_API_URL": env.RESEND_BASE_URL}
+elif env.SMTP_HOST:
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST, EMAIL_PORT = env.SMTP_HOST, env.SMTP_PORT
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = env.SMTP_USER, env.SMTP_PASSWORD
+    EMAIL_USE_SSL = env.smtp_security == "tls"
+    EMAIL_USE_TLS = env.smtp_security == "starttls"
 
 # --- the API ------------------------------------------------------------------------------------------------------
 
@@ -268,6 +293,22 @@ SPECTACULAR_SETTINGS = {
         "ReplyStatusEnum": "chat.models.Status",
     },
 }
+
+# --- signing in by other sites --------------------------------------------------------------------------------------
+
+SOCIALACCOUNT_ADAPTER = "accounts.providers.http.SocialAccountAdapter"
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
+SOCIALACCOUNT_STORE_TOKENS = False
+OAUTH_REDIRECT_URIS = env.OAUTH_REDIRECT_URIS
+SIGN_IN_PROVIDERS: dict[str, dict[str, str]] = {}  # in the order in which they are shown
+for _name, *_block in (
+    ("google", env.GOOGLE_CLIENT_ID, env.GOOGLE_CLIENT_SECRET, env.GOOGLE_BASE_URL),
+    ("discord", env.DISCORD_CLIENT_ID, env.DISCORD_CLIENT_SECRET, env.DISCORD_BASE_URL),
+    ("twitter", env.TWITTER_CLIENT_ID, env.TWITTER_CLIENT_SECRET, env.TWITTER_BASE_URL),
+    ("local", "troupe" if env.LOCAL_IDENTITY_URL else "", env.LOCAL_IDENTITY_SECRET, env.LOCAL_IDENTITY_URL),
+):
+    if _block[0]:
+        SIGN_IN_PROVIDERS[_name] = dict(zip(("CLIENT_ID", "CLIENT_SECRET", "BASE_URL"), _block, strict=True))
 
 # --- text providers -----------------------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ import chat.urls
 import media.urls
 import notifications.urls
 from common import health
+from common.mail import pages as mailbox
+from common.mail import webhooks as mail_webhooks
 
 APPS = [
     chat,
@@ -35,6 +37,8 @@ urlpatterns = [
         "api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api_docs.html"), name="docs"
     ),
     path("", include(health.urlpatterns)),
+    path("", include(mail_webhooks.urlpatterns)),
+    path("", include(mailbox.urlpatterns)),
     path("admin/", admin.site.urls),
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}img/favicon.svg")),
     *(path("", include(app.urls.page_urlpatterns)) for app in APPS),

@@ -131,6 +131,8 @@ def _welcome(address: str, sign_ins: list[list[str]]) -> None:
         widths = [max(map(len, column)) for column in zip(*sign_ins, strict=True)]
         for person in sign_ins:
             say("    " + "   ".join(text.ljust(width) for text, width in zip(person, widths, strict=True)).rstrip())
+        if not _is_given("SMTP_HOST") and not _is_given("RESEND_API_KEY"):
+            say(f"\n  Mail comes to {address}/mailbox")
     say(faint("\n  Ctrl-C stops everything; your data stays in var/.\n"))
 
 

@@ -1,21 +1,31 @@
-"""Every kind of mail: what its template is given, and whether it has a link.
+"""Every kind of mail: what its text is given, and whether it has a link.
 
-A kind's text is `templates/mail/<locale>/<kind>.md`. To add one: a line here and a file in each language.
+A kind's text is `templates/mail/<language>/<kind>.md`. To add one: a line here and a file in each language.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from types import MappingProxyType
-from typing import Literal
 
-# How a value of the context is shown: `text` as it is; `time` and `date` in the person's zone and language;
-# `size` (bytes) and `number` in their language; `word` as `common.mail.words` has it.
-Form = Literal["text", "time", "date", "size", "number", "word"]
+
+class Form(Enum):
+    """How a value of a context is shown."""
+
+    TEXT = "as it is, on one line"
+    FLAG = "true or false, for the text to choose by"
+    WORD = "as `common.mail.words` translates it"
+    TIME = "an ISO time, in the person's zone and language"
+    DATE = "the date of an ISO time, likewise"
+    SIZE = "bytes"
+    MINUTES = "a number of minutes"
+    DAYS = "a number of days"
 
 
 @dataclass(frozen=True)
 class Kind:
     has_link: bool
-    context: MappingProxyType[str, Form]
+    context: Mapping[str, Form]
 
 
 def _kind(*, link: bool = False, **context: Form) -> Kind:
@@ -23,21 +33,21 @@ def _kind(*, link: bool = False, **context: Form) -> Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "confirm_email": _kind(link=True, name="text"),
-    "magic_link": _kind(link=True, minutes="number"),
-    "reset_password": _kind(link=True, minutes="number"),
-    "password_changed": _kind(device="text", at="time"),
-    "change_email": _kind(link=True, name="text"),
-    "email_changed": _kind(new_email="text"),
-    "oauth_confirm": _kind(link=True, provider="text"),
-    "connection_changed": _kind(provider="text", added="word"),
-    "second_factor_changed": _kind(change="word"),
-    "new_sign_in": _kind(device="text", place="text", at="time", method="word"),
-    "organization_invited": _kind(link=True, organization="text", inviter="text", role="word", days="number"),
-    "organization_owner": _kind(organization="text", previous="text"),
-    "api_key_created": _kind(name="text", prefix="text", organization="text"),
-    "export_ready": _kind(link=True, days="number", size="size"),
-    "account_deleted": _kind(link=True, until="date"),
+    "confirm_email": _kind(link=True, name=Form.TEXT),
+    "magic_link": _kind(link=True, minutes=Form.MINUTES),
+    "reset_password": _kind(link=True, minutes=Form.MINUTES),
+    "password_changed": _kind(device=Form.TEXT, at=Form.TIME),
+    "change_email": _kind(link=True, name=Form.TEXT),
+    "email_changed": _kind(new_email=Form.TEXT),
+    "oauth_confirm": _kind(link=True, provider=Form.WORD),
+    "connection_changed": _kind(provider=Form.WORD, added=Form.FLAG),
+    "second_factor_changed": _kind(change=Form.WORD),
+    "new_sign_in": _kind(device=Form.TEXT, place=Form.TEXT, at=Form.TIME, method=Form.WORD),
+    "organization_invited": _kind(link=True, organization=Form.TEXT, inviter=Form.TEXT, role=Form.WORD, days=Form.DAYS),
+    "organization_owner": _kind(organization=Form.TEXT, previous=Form.TEXT),
+    "api_key_created": _kind(name=Form.TEXT, prefix=Form.TEXT, organization=Form.TEXT),
+    "export_ready": _kind(link=True, days=Form.DAYS, size=Form.SIZE),
+    "account_deleted": _kind(link=True, until=Form.DATE),
     "account_restored": _kind(),
     "account_anonymised": _kind(),
 }

@@ -25,6 +25,8 @@ def production() -> dict[str, str]:
         "PUBLIC_URL": "https://troupe.example",
         "DATABASE_URL": os.environ.get("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/troupe"),
         "REDIS_URL": os.environ.get("REDIS_URL", "redis://127.0.0.1:1/0"),
+        "SMTP_HOST": "127.0.0.1",
+        "EMAIL_FROM": "Troupe <hello@troupe.example>",
     }
 
 

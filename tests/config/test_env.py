@@ -154,6 +154,7 @@ class TestProduction:
 
     def test_the_settings_of_development_are_refused_all_at_once(self):
         missing = {"SECRET_KEY", "JWT_SECRET", "ALLOWED_HOSTS", "PUBLIC_URL", "DATABASE_URL", "REDIS_URL"}
+        missing |= {"RESEND_API_KEY", "EMAIL_FROM"}
         assert names_of(refused({"DJANGO_ENV": "production"})) == missing
 
     def test_missing_and_wrong_are_named_together(self, production):
