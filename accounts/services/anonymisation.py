@@ -9,7 +9,6 @@ import structlog
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
-from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
 from django.db import transaction
@@ -17,8 +16,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts import registry
-from accounts.models import Block, DataExport, Invitation, MailKey, Organization, Role, User
-from accounts.services.deletion import tell
+from accounts.models import Block, DataExport, FormerUsername, Invitation, MailKey, Organization, Role, User
+from accounts.services.deletion import kept_for, tell
 from common import audit
 from common.errors import Conflict
 from common.models import IdempotencyKey, OutboxEvent, OutgoingMail
@@ -34,7 +33,7 @@ def anonymise_due(*, at_most: int = AT_ONCE) -> int:
 
     For the scheduler. Whoever fails is logged, tried again next time, and holds up nobody else.
     """
-    gone_since = timezone.now() - timedelta(days=settings.DELETED_KEPT_DAYS)
+    gone_since = timezone.now() - kept_for()
     due = User.objects.filter(deleted_at__lte=gone_since, anonymised_at=None).order_by("deleted_at")
     done = 0
     for user_id in list(due.values_list("pk", flat=True)[:at_most]):
@@ -94,6 +93,7 @@ def _forget_sign_ins(user: User) -> None:
     EmailAddress.objects.filter(user=user).delete()
     SocialAccount.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()
+    FormerUsername.objects.filter(user=user).delete()
     MailKey.objects.filter(user=user).delete()
     keys = user.auth_sessions.exclude(session_key=None).values_list("session_key", flat=True)
     Session.objects.filter(session_key__in=list(keys)).delete()

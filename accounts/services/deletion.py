@@ -20,11 +20,16 @@ from common.errors import Forbidden, Unauthenticated
 FRESH = timedelta(minutes=5)
 
 
+def kept_for() -> timedelta:
+    """How long signing in brings a person back."""
+    return timedelta(days=settings.DELETED_KEPT_DAYS)
+
+
 def restorable_until(user: User) -> datetime | None:
     """When signing in no longer brings the person back; None for who has not left, or has gone for good."""
     if user.deleted_at is None or user.anonymised_at is not None:
         return None
-    return user.deleted_at + timedelta(days=settings.DELETED_KEPT_DAYS)
+    return user.deleted_at + kept_for()
 
 
 def is_restorable(user: User) -> bool:
@@ -91,7 +96,7 @@ def restore(user: User, *, actor: User | None = None, reason: str = "") -> None:
 
     Of two at once both find the person back. Raises Unauthenticated where it is too late.
     """
-    gone_since = timezone.now() - timedelta(days=settings.DELETED_KEPT_DAYS)
+    gone_since = timezone.now() - kept_for()
     may_return = Q(deleted_at__gt=gone_since, anonymised_at=None)
     if not User.objects.filter(may_return, pk=user.pk).update(deleted_at=None, updated_at=timezone.now()):
         user.refresh_from_db()
