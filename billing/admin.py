@@ -16,10 +16,10 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
 from billing import services
-from billing.amounts import LARGEST, PLACES
 from billing.models import Entry, Reservation, Wallet
 from common import audit
 from common.admin import ReadOnlyAdmin, ReasonForm, done
+from common.credits import LARGEST, PLACES
 from common.errors import NoCredits
 from common.models import new_id
 from common.rendering import credits_string

@@ -2,11 +2,8 @@
 
 from decimal import Decimal, InvalidOperation
 
+from common.credits import LARGEST, PLACES, SMALLEST
 from common.errors import ValidationProblem
-
-PLACES = 7
-SMALLEST = Decimal(1).scaleb(-PLACES)
-LARGEST = Decimal(10) ** 12
 
 
 def checked_amount(value: Decimal | int | str, *, zero: bool = False, signed: bool = False) -> Decimal:

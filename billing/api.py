@@ -1,8 +1,6 @@
 """The wallet over REST."""
 
-import re
 import uuid
-from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -15,43 +13,16 @@ from accounts.authentication import TokenAuthentication, WebSessionAuthenticatio
 from accounts.selectors import paying_organization
 from accounts.tokens import Claims
 from billing import selectors, services
-from billing.amounts import LARGEST
 from billing.authentication import InternalCaller, InternalKeyAuthentication
 from billing.models import Kind
 from common.api import InputSerializer, TroupeView, checked
 from common.errors import Forbidden, ValidationProblem
-from common.fields import Id, Text
+from common.fields import Credits, Id, Text
 from common.openapi import PAGE
 from common.pagination import read_limit, wants_total
-from common.rendering import Response, credits_string
+from common.rendering import Response
 
 ORGANIZATION = OpenApiParameter("organization", OpenApiTypes.UUID, description="by default the personal one")
-DECIMAL = re.compile(r"\d{1,13}(\.\d{1,7})?", re.ASCII)
-
-
-@extend_schema_field(
-    {
-        "oneOf": [
-            {"type": "string", "pattern": r"^\d{1,13}(\.\d{1,7})?$"},
-            {"type": "number", "exclusiveMinimum": 0, "maximum": int(LARGEST), "multipleOf": 1e-7},
-        ]
-    }
-)
-class AmountField(serializers.Field):
-    """Credits above zero: a decimal string, or a JSON number."""
-
-    def to_internal_value(self, data: Any) -> Decimal:
-        if isinstance(data, (int, float)) and not isinstance(data, bool):
-            data = f"{Decimal(repr(data)):f}"
-        if not isinstance(data, str) or not DECIMAL.fullmatch(data):
-            raise serializers.ValidationError("Give credits as a decimal number with at most 7 decimals.")
-        amount = Decimal(data)
-        if not 0 < amount <= LARGEST:
-            raise serializers.ValidationError(f"Give an amount above zero, and at most {LARGEST}.")
-        return amount
-
-    def to_representation(self, value: Decimal) -> str:
-        return credits_string(value)
 
 
 class ReferenceObject(serializers.Serializer):
@@ -88,7 +59,7 @@ class ReferenceField(serializers.Field):
 
 
 class SpendInput(InputSerializer):
-    amount = AmountField()
+    amount = Credits()
     feature = Text(max_length=80)
     reference = ReferenceField(required=False, allow_null=True, default=None)
     organization = Id(required=False, allow_null=True, default=None, help_text="A must with the internal key.")
@@ -139,7 +110,7 @@ class WalletView(TroupeView):
     @extend_schema(operation_id="wallet_read", parameters=[ORGANIZATION], responses=WalletOutput)
     def get(self, request: Request) -> Response:
         """What an organisation of the caller's has to spend."""
-        return Response(selectors.wallet_data(_named_organization(request)))
+        return Response(selectors.wallet_data(named_organization(request)))
 
 
 class EntriesView(TroupeView):
@@ -149,7 +120,7 @@ class EntriesView(TroupeView):
     def get(self, request: Request) -> Response:
         """Every movement of the wallet, the newest first; the amounts add up to `total`."""
         page = selectors.entries_page(
-            _named_organization(request),
+            named_organization(request),
             cursor=request.query_params.get("cursor"),
             limit=read_limit(request),
             count=wants_total(request),
@@ -183,7 +154,7 @@ class SpendView(TroupeView):
         )
 
 
-def _named_organization(request: Request) -> uuid.UUID:
+def named_organization(request: Request) -> uuid.UUID:
     """`?organization=`, where the caller is a member. Raises NotFound, ValidationProblem."""
     text = request.query_params.get("organization")
     try:

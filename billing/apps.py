@@ -6,7 +6,8 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import registry
-        from billing import accounts_parts, openapi, own_data, organizations  # noqa: F401  # openapi registers itself
+        from billing import accounts_parts, budgets, organizations, own_data, services
+        from billing import openapi as _openapi  # noqa: F401  # registers itself
 
         registry.on_account_created(accounts_parts.welcome)
         registry.add_me_part("wallet", accounts_parts.wallet)
@@ -15,4 +16,6 @@ class BillingConfig(AppConfig):
         registry.on_organization_created(organizations.open_team_wallet)
         registry.before_organization_deleted(organizations.refuse_while_full)
         registry.set_wallet_reader(organizations.wallet_totals)
+        registry.on_api_key_created(services.budget_of_key)
+        registry.set_api_key_reader(budgets.monthly_budgets_of_keys)
         own_data.register()

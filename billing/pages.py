@@ -7,6 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from accounts.registry import plan_of
+from accounts.web_sessions import acting_organization
 from billing import selectors
 from common.errors import ValidationProblem
 
@@ -17,15 +18,15 @@ LISTED = 30
 @login_required
 @never_cache
 def wallet(request: HttpRequest) -> HttpResponse:
-    """One's own wallet and its entries; for htmx, a further page of entries alone."""
-    claims = request.claims  # type: ignore[attr-defined]
+    """The wallet of who pays, and its entries; for htmx, a further page of entries alone."""
+    claims, payer = request.claims, acting_organization(request)  # type: ignore[attr-defined]
     cursor = request.GET.get("cursor")
     try:
-        page = selectors.entries_page(claims.organization_id, cursor=cursor, limit=LISTED)
+        page = selectors.entries_page(payer, cursor=cursor, limit=LISTED)
     except ValidationProblem as error:
         raise Http404 from error
     context = {"entries": page.items, "next": page.next}
     if cursor and request.headers.get("HX-Request"):
         return render(request, "billing/_entries.html", context)
-    whole = {"wallet": selectors.wallet_data(claims.organization_id), "plan": plan_of(claims.user_id).name}
+    whole = {"wallet": selectors.wallet_data(payer), "plan": plan_of(claims.user_id).name}
     return render(request, "billing/wallet.html", context | whole)

@@ -13,10 +13,10 @@ Every statement locks the wallet before anything else, so two of them can't wait
 means that nothing was changed; the caller then looks up why.
 
 Budgets are locked after their wallet and set like it, from what was read under the lock. A budget that was made after
-the statement's snapshot would not be seen, so the wallet counts them: where the locked wallet's `budgets_version` is not
-the snapshot's, nothing is changed, and the caller's next try sees it. A wallet that never had a budget has version 0 and
-none of that is looked at. Periods are judged by `now`, which is read once and after the lock is granted, and is the
-entry's time too, so that entries and budgets agree about which period it was.
+the statement's snapshot would not be seen, so the wallet counts them: where the locked wallet's `budgets_version` is
+not the snapshot's, nothing is changed, and the caller's next try sees it. A wallet that never had a budget has version
+0 and none of that is looked at. Periods are judged by `now`, which is read once and after the lock is granted, and is
+the entry's time too, so that entries and budgets agree about which period it was.
 """
 
 from collections.abc import Mapping

@@ -26,6 +26,12 @@ PROBLEM = {
         "max_allowed": {"type": "integer"},
         "remaining_credits": {"type": "string"},
         "required_credits": {"type": "string"},
+        "budget": {
+            "type": "object",
+            "required": ["id", "scope", "period", "limit", "spent"],
+            "properties": {name: {"type": "string"} for name in ("id", "scope", "period", "limit", "spent")},
+        },
+        "resets_at": {"type": "string", "format": "date-time"},
     },
 }
 PAGE = [

@@ -16,6 +16,7 @@ from billing.amounts import checked_amount
 from billing.models import Budget, Wallet, period_start
 from common import audit
 from common.errors import Conflict, NotFound, ValidationProblem
+from common.rendering import credits_string
 
 
 @transaction.atomic
@@ -31,8 +32,8 @@ def create_budget(
 ) -> Budget:
     """A limit that holds from now on; what the present day or month has seen already counts.
 
-    Whether the actor (nobody, where the site itself does it) may is the caller's to ask. Raises ValidationProblem, NotFound without a wallet, Conflict where
-    this member, key or organisation has a budget for the period.
+    Whether the actor (nobody, where the site itself does it) may is the caller's to ask. Raises ValidationProblem,
+    NotFound without a wallet, Conflict where this member, key or organisation has a budget for the period.
     """
     limit = checked_amount(limit, zero=True)
     _check_subject(organization_id, scope, member_id, api_key_id)
@@ -45,7 +46,7 @@ def create_budget(
         limit=limit,
     )
     _open(budget)
-    _record(budget, actor, "budget.create", data={"scope": scope, "period": period, "limit": f"{limit:f}"})
+    _record(budget, actor, "budget.create", data={"scope": scope, "period": period, "limit": credits_string(limit)})
     return budget
 
 
@@ -90,7 +91,7 @@ def change_budget(*, budget_id: uuid.UUID, limit: Decimal | int | str, actor: Us
         raise NotFound
     before, budget.limit = budget.limit, limit
     budget.save(update_fields=["limit", "updated_at"])
-    _record(budget, actor, "budget.change", reason, {"before": f"{before:f}", "after": f"{limit:f}"})
+    _record(budget, actor, "budget.change", reason, {"before": credits_string(before), "after": credits_string(limit)})
     return budget
 
 
@@ -100,7 +101,7 @@ def delete_budget(*, budget_id: uuid.UUID, actor: User, reason: str = "") -> Non
     budget = Budget.objects.select_for_update().filter(pk=budget_id).first()
     if budget is None:
         raise NotFound
-    _record(budget, actor, "budget.delete", reason, {"scope": budget.scope, "limit": f"{budget.limit:f}"})
+    _record(budget, actor, "budget.delete", reason, {"scope": budget.scope, "limit": credits_string(budget.limit)})
     budget.delete()
 
 
