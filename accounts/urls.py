@@ -1,9 +1,15 @@
 from django.urls import include, path
 
 from accounts import headless
-from accounts.api import doors, invitations, links, organizations, sessions
+from accounts.api import blocks, doors, invitations, links, organizations, own_data, people, sessions, social
 from accounts.pages import doors as door_pages
+from accounts.pages import invitations as invitation_pages
+from accounts.pages import organizations as team_pages
+from accounts.pages import legal
 from accounts.pages import links as link_pages
+from accounts.pages import people as people_pages
+from accounts.pages import social as social_pages
+from accounts.pages import own_data as own_data_pages
 from accounts.pages import factors, second_factor, security
 
 api_urlpatterns = [
@@ -19,9 +25,27 @@ api_urlpatterns = [
     path("auth/callback", links.CallbackView.as_view()),
     path("auth/send-confirmation", links.ConfirmationView.as_view()),
     path("auth/headless/", include(headless)),
+    path("auth/google/verify", social.GoogleVerifyView.as_view()),
+    path("auth/oauth/<str:provider>", social.OAuthStartView.as_view()),
+    path("auth/oauth-callback", social.OAuthCallbackView.as_view()),
+    path("auth/oauth-complete", social.OAuthCompleteView.as_view()),
+    path("users/me/connections", social.ConnectionsView.as_view()),
+    path("users/me/connections/<int:connection_id>", social.ConnectionView.as_view()),
+    path("users/me/connections/<str:provider>", social.ConnectView.as_view()),
+    path("users/me/connections/<str:provider>/callback", social.ConnectCallbackView.as_view()),
     path("users/me/sessions", sessions.SessionsView.as_view()),
     path("users/me/sessions/<uuid:session_id>", sessions.SessionView.as_view()),
     path("users/me/email", sessions.EmailView.as_view()),
+    path("users/me/export", own_data.ExportView.as_view()),
+    path("users/me/export/file", own_data.ExportFileView.as_view()),
+    path("users/me/consents", own_data.ConsentsView.as_view()),
+    path("users/me/consents/<str:purpose>", own_data.ConsentView.as_view()),
+    path("users/me", people.OwnProfileView.as_view()),
+    path("users/me/preferences", people.PreferencesView.as_view()),
+    path("users/me/blocks", blocks.BlocksView.as_view()),
+    path("users/me/blocks/<uuid:user_id>", blocks.BlockView.as_view()),
+    path("users/me/favourites", blocks.FavouritesView.as_view()),
+    path("users/me/favourites/<str:target_type>/<uuid:target_id>", blocks.FavouriteView.as_view()),
     path("auth/me", doors.MeView.as_view()),
     path("auth/profile", doors.ProfileView.as_view()),
     path("users/me/invitations", invitations.MyInvitationsView.as_view()),
@@ -41,15 +65,29 @@ api_urlpatterns = [
     ),
     path("invitations/<str:token>", invitations.InvitationLinkView.as_view()),
     path("invitations/<str:token>/accept", invitations.AcceptInvitationView.as_view()),
+    path("users/<str:username>", people.ProfileView.as_view()),  # last: every path of this shape is somebody's name
 ]
 
 page_urlpatterns = [
+    path("account", people_pages.ProfilePage.as_view(), name="account_profile"),
+    path("account/preferences", people_pages.PreferencesPage.as_view(), name="account_preferences"),
+    path("account/people", people_pages.people, name="account_people"),
+    path("people/<str:username>", people_pages.person, name="person"),
+    path("people/<str:username>/block", people_pages.block, name="person_block"),
+    path("favourites/<str:target_type>/<uuid:target_id>", people_pages.favourite, name="favourite"),
     path("sign-in", door_pages.SignInPage.as_view(), name="sign_in"),
     path("sign-up", door_pages.SignUpPage.as_view(), name="sign_up"),
     path("sign-out", door_pages.sign_out, name="sign_out"),
     path("sign-in/second-factor", second_factor.SecondFactorPage.as_view(), name="second_factor"),
     path("sign-in/second-factor/passkey", second_factor.PasskeyFactor.as_view(), name="second_factor_passkey"),
     path("sign-in/link", link_pages.MagicLinkPage.as_view(), name="magic_link"),
+    path("sign-in/address", social_pages.AddressPage.as_view(), name="social_address"),
+    path("sign-in/with/<str:provider>", social_pages.start, name="social_start"),
+    path("sign-in/with/<str:provider>/callback", social_pages.callback, name="social_callback"),
+    path("account/connections", social_pages.account, name="account_connections"),
+    path("account/connections/<int:connection_id>/remove", social_pages.remove, name="connection_remove"),
+    path("account/connections/<str:provider>", social_pages.connect, name="connection_start"),
+    path("account/connections/<str:provider>/prove", social_pages.prove, name="connection_prove"),
     path("forgot-password", link_pages.ForgotPasswordPage.as_view(), name="forgot_password"),
     path("reset-password", link_pages.ResetPasswordPage.as_view(), name="reset_password"),
     path("auth/callback", link_pages.CallbackPage.as_view(), name="mail_callback"),
@@ -62,4 +100,44 @@ page_urlpatterns = [
     path("account/security/authenticator", factors.AuthenticatorPage.as_view(), name="security_authenticator"),
     path("account/security/recovery-codes", factors.RecoveryCodesPage.as_view(), name="security_recovery_codes"),
     path("account/security/passkeys/remove", factors.remove_passkey, name="security_passkey_remove"),
+    path("account/data", own_data_pages.data_page, name="account_data"),
+    path("account/data/export", own_data_pages.fetch_export, name="account_export"),
+    path("account/data/export/state", own_data_pages.export_state, name="account_export_state"),
+    path("account/data/export/new", own_data_pages.ask_for_export, name="account_export_new"),
+    path("account/data/news", own_data_pages.answer_marketing, name="account_marketing"),
+    path("account/data/delete", own_data_pages.DeletionPage.as_view(), name="account_delete"),
+    path("goodbye", own_data_pages.goodbye, name="goodbye"),
+    path("terms", legal.terms, name="terms"),
+    path("privacy", legal.privacy, name="privacy"),
+    path("organizations", team_pages.organizations, name="organizations"),
+    path("organizations/new", team_pages.NewTeamPage.as_view(), name="organization_new"),
+    path("organizations/switch", team_pages.switch, name="organization_switch"),
+    path("organizations/<uuid:organization_id>", team_pages.organization, name="organization"),
+    path("organizations/<uuid:organization_id>/rename", team_pages.Rename.as_view(), name="organization_rename"),
+    path("organizations/<uuid:organization_id>/invite", team_pages.Invite.as_view(), name="organization_invite"),
+    path(
+        "organizations/<uuid:organization_id>/invitations/<uuid:invitation_id>/resend",
+        team_pages.Resend.as_view(),
+        name="organization_invitation_resend",
+    ),
+    path(
+        "organizations/<uuid:organization_id>/invitations/<uuid:invitation_id>/revoke",
+        team_pages.Revoke.as_view(),
+        name="organization_invitation_revoke",
+    ),
+    path(
+        "organizations/<uuid:organization_id>/members/<uuid:member_id>/role",
+        team_pages.ChangeRole.as_view(),
+        name="organization_member_role",
+    ),
+    path(
+        "organizations/<uuid:organization_id>/members/<uuid:member_id>/remove",
+        team_pages.Remove.as_view(),
+        name="organization_member_remove",
+    ),
+    path("organizations/<uuid:organization_id>/transfer", team_pages.Transfer.as_view(), name="organization_transfer"),
+    path("organizations/<uuid:organization_id>/leave", team_pages.Leave.as_view(), name="organization_leave"),
+    path("organizations/<uuid:organization_id>/delete", team_pages.DeletePage.as_view(), name="organization_delete"),
+    path("invitations", invitation_pages.from_mail, name="invitation_from_mail"),
+    path("invitations/<str:token>", invitation_pages.InvitationPage.as_view(), name="invitation"),
 ]

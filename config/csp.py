@@ -6,6 +6,8 @@ from csp.constants import HEADER, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.utils import build_policy
 from django.http import HttpRequest, HttpResponse
 
+from accounts.providers import configured
+
 # Added to the strict policy below these paths; the first that fits counts. tests/config/test_csp.py holds the list.
 EXCEPTIONS: dict[str, dict[str, list[str]]] = {
     # the queue monitor writes its scripts into the page
@@ -13,6 +15,15 @@ EXCEPTIONS: dict[str, dict[str, list[str]]] = {
     # unfold's Alpine evaluates the expressions in its attributes, and its colours are a style element
     "/admin/": {"script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]},
 }
+
+
+# From these paths on a form may lead to the sites one signs in by: Chromium holds `form-action` against redirects too.
+DOORS = ("/sign-in", "/sign-up", "/account/connections", "/account/security/confirm")
+
+
+def door_targets() -> list[str]:
+    """The origins of the providers that are on, and no others."""
+    return [origin for provider in configured() for origin in provider.form_targets]
 
 
 class PolicyMiddleware:
@@ -23,6 +34,8 @@ class PolicyMiddleware:
         self.get_response = get_response
         self.strict = build_policy()
         self.exceptions = [(path, build_policy(update=update)) for path, update in EXCEPTIONS.items()]
+        doors = build_policy(update={"form-action": door_targets()})
+        self.exceptions += [(path, doors) for path in DOORS]
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)

@@ -295,6 +295,6 @@ PRODUCTION_RULES: list[Rule] = [
     ("INTERNAL_API_KEY", "must be 32 random characters or more where it is set", _is_unset_or_strong),
     ("OPERATIONS_TOKEN", "must be 32 random characters or more where it is set", _is_unset_or_strong),
     ("RATE_LIMIT_FACTOR", "must not be above 1 in production", _is_closed_factor),
-    *((f"{site}_BASE_URL", "must be an https:// address where it is set", _is_unset_or_https) for site in SIGN_IN_SITES),
+    *((f"{site}_BASE_URL", "must begin with https:// where it is set", _is_unset_or_https) for site in SIGN_IN_SITES),
     ("LOCAL_IDENTITY_URL", "must not be set: whoever asks for it is let in", _is_unset),
 ]

@@ -1,5 +1,6 @@
 """The processes of the embedded default. For production see the Procfile."""
 
+import os
 import shlex
 import sys
 
@@ -7,6 +8,7 @@ from stack import ROOT
 
 QUEUES = "high default low media webhooks mail events"
 SHUTDOWN_SECONDS = 10
+OWN_IDENTITY = "TROUPE_OWN_IDENTITY"  # set where this run brings its own identity provider
 NO_CODE = {"tests", "bench", "stack", "docs", "var", "static"}
 
 
@@ -24,6 +26,8 @@ def commands(host: str, port: int, *, reload: bool) -> dict[str, str]:
         "responder": "manage.py responder",
         "scheduler": "manage.py scheduler",
     }
+    if os.environ.get(OWN_IDENTITY):
+        others["identity"] = "-m stack.identity"
     if not reload:
         return {"web": _exec(f"-m {web}")} | {name: _exec(command) for name, command in others.items()}
     folders = source_folders()

@@ -1,6 +1,7 @@
 """`make run` and `make dev`: from a clean clone to a site that answers."""
 
 import os
+import secrets
 import sys
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from stack.children import following
 from stack.console import bold, faint, say, step
 from stack.locks import HeldError, hold, make_var
 from stack.logs import tail
-from stack.processes import commands
+from stack.processes import OWN_IDENTITY, commands
 from stack.services import Services
 
 REQUIREMENTS = "requirements.txt"
@@ -87,6 +88,7 @@ def _run_inside(host: str, port: int, *, reload: bool) -> int:
         with services_of_the_run() as services:
             os.environ.update({"HOST": host, "PORT": str(port), "PYTHONUNBUFFERED": "1"})
             os.environ.setdefault("PUBLIC_URL", address)
+            _choose_identity(host)
             sign_ins = _prepare()
             processes = commands(host, port, reload=reload)
             say(f"\nStarting {', '.join(processes)}.")
@@ -97,6 +99,16 @@ def _run_inside(host: str, port: int, *, reload: bool) -> int:
         kept = "Stopped. Your data is in var/." if services.servers else "Stopped."
         say(kept)
         return code
+
+
+def _choose_identity(host: str) -> None:
+    """Puts into our environment where the local identity provider will be: in development, and on this machine alone."""
+    in_development = os.environ.get("DJANGO_ENV", "") in {"", "development"}
+    if not in_development or host not in {ports.LOOPBACK, "localhost"} or _is_given("LOCAL_IDENTITY_URL"):
+        return
+    os.environ["LOCAL_IDENTITY_URL"] = f"http://{ports.LOOPBACK}:{ports.free_port()}"
+    os.environ["LOCAL_IDENTITY_SECRET"] = secrets.token_urlsafe(24)
+    os.environ[OWN_IDENTITY] = "1"
 
 
 def _prepare() -> list[list[str]]:

@@ -55,12 +55,13 @@ class UserManager(BaseUserManager["User"]):
 
     def get_by_natural_key(self, username: str | None) -> "User":
         """By address, in any case of letters. Raises User.DoesNotExist."""
-        return self._by_email(username).get()
+        return self.by_email(username).get()
 
     async def aget_by_natural_key(self, username: str | None) -> "User":
-        return await self._by_email(username).aget()
+        return await self.by_email(username).aget()
 
-    def _by_email(self, email: str | None) -> "models.QuerySet[User]":
+    def by_email(self, email: str | None) -> "models.QuerySet[User]":
+        """Whoever has this address, in any case of letters: one person or nobody."""
         # the database lowers both sides, so that its idea of letters is the only one
         return self.alias(lowered=Lower("email")).filter(lowered=Lower(Value((email or "").strip())))
 
@@ -127,6 +128,16 @@ class User(BaseModel, AbstractBaseUser, PermissionsMixin):
     @property
     def is_banned(self) -> bool:
         return self.banned_until is not None and self.banned_until > timezone.now()
+
+
+class FormerUsername(BaseModel):
+    """A name that somebody gave up (`created_at`). For a while it is nobody else's, so that no one passes for them."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="former_usernames")
+    username = models.CharField(max_length=30, unique=True)
+
+    def __str__(self) -> str:
+        return self.username
 
 
 class Block(BaseModel):

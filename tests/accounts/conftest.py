@@ -14,6 +14,7 @@ from redis.retry import Retry
 from accounts import services
 from accounts.models import User
 from common import redis
+from tests.standins.identity_server import Identity
 
 PASSWORD = "curtain-call-at-nine"
 numbers = itertools.count(1)
@@ -93,3 +94,25 @@ def redis_away(monkeypatch):
     """As if Redis were being restarted: every call is refused."""
     nowhere = Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.2, retry=Retry(NoBackoff(), 0))
     monkeypatch.setattr(redis, "client", lambda: nowhere)
+
+
+@pytest.fixture(scope="session")
+def _identity_server():
+    with Identity() as server:
+        yield server
+
+
+@pytest.fixture
+def identity(_identity_server, settings):
+    """Every site one may sign in by, spoken by one server; see `tests/standins/identity_server.py`."""
+    _identity_server.forget()
+    settings.SIGN_IN_PROVIDERS = _identity_server.providers()
+    settings.RATE_LIMIT_FACTOR = 1000
+    return _identity_server
+
+
+@pytest.fixture
+def program(identity):
+    from tests.accounts.elsewhere import Program  # it speaks through the Api above
+
+    return Program(Api(), identity)
