@@ -19,6 +19,13 @@ class AccountsConfig(AppConfig):
         password_changed.connect(allauth.on_password_changed, dispatch_uid="accounts")
         password_set.connect(allauth.on_password_changed, dispatch_uid="accounts")
         registry.add_export_part(
+            "people",
+            people_own_data.export_people,
+            says="Whom you blocked, what you keep as favourites, and names you had before.",
+        )
+        registry.add_favourite_kind("user", favourites.favourite_people)
+        registry.on_account_anonymised(profiles.forget_former_names)
+        registry.add_export_part(
             "organizations",
             selectors.export_organizations,
             says="Where you belong, and invitations you sent or accepted.",

@@ -18,6 +18,8 @@ from common.errors import Problem
 from common.middleware import client_address
 
 AUTH_SESSION, ORGANIZATION, ROLE = "auth_session", "organization", "role"
+ZONE, LOCALE = "timezone", "locale"
+ACTING = "acting_organization"
 
 
 def device_of(request: HttpRequest) -> services.Device:
@@ -94,3 +96,36 @@ def on_logged_out(*, request: HttpRequest, **_: Any) -> None:
     """Receiver of Django's `user_logged_out`, sent before it empties the session."""
     if claims := read_claims(request.session):
         services.end_session(session_id=claims.session_id, reason=AuthSession.EndReason.SIGN_OUT)
+
+
+# --- who pays ---------------------------------------------------------------------------------------------------------
+
+
+def acting_organization(request: HttpRequest) -> uuid.UUID:
+    """Whose wallet a signed-in page shows, and who pays for what is begun there: the one chosen in the switcher.
+
+    The personal one, which is everybody's first, costs no query; another one query a request. A team that the person
+    has left meanwhile is quietly the personal one again.
+    """
+    claims: Claims = request.claims  # type: ignore[attr-defined]
+    if ACTING not in request.session:
+        return claims.organization_id
+    known: uuid.UUID | None = getattr(request, "acting_organization", None)
+    if known is None:
+        known = uuid.UUID(request.session[ACTING])
+        if not selectors.is_member(known, claims.user_id):
+            del request.session[ACTING]
+            return claims.organization_id
+        request.acting_organization = known  # type: ignore[attr-defined]
+    return known
+
+
+def act_for(request: HttpRequest, organization_id: uuid.UUID) -> None:
+    """From now on this organisation pays. Raises NotFound where the person does not belong to it."""
+    claims: Claims = request.claims  # type: ignore[attr-defined]
+    if organization_id == claims.organization_id:
+        request.session.pop(ACTING, None)
+    elif selectors.is_member(organization_id, claims.user_id):
+        request.session[ACTING] = str(organization_id)
+    else:
+        raise NotFound

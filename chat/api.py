@@ -103,6 +103,8 @@ class ConversationView(TroupeView):
             body["persona_id"] = body.pop("persona")
         if "model" in body:
             body["model"] = body["model"] or ""
+        if "organization" in body:
+            body["organization_id"] = paying_organization(self.claims, body.pop("organization"))
         services.update_conversation(conversation_id=conversation_id, user_id=self.user_id, **body)
         return Response(selectors.get_conversation_for(conversation_id, self.user_id))
 

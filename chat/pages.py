@@ -11,6 +11,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.selectors import is_member
+from accounts.web_sessions import acting_organization
 from chat import selectors, services
 from chat.api import read_place
 from chat.voices import voice_of
@@ -63,7 +65,7 @@ def start(request: HttpRequest) -> HttpResponse:
         if known:
             return redirect("chat", known[0]["id"])
     conversation = services.start_conversation(
-        user_id=claims.user_id, organization_id=claims.organization_id, character_id=character_id
+        user_id=claims.user_id, organization_id=acting_organization(request), character_id=character_id
     )
     return redirect("chat", conversation.pk)
 
@@ -89,14 +91,28 @@ def chat(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
         "next": encode_cursor([shown[0]["seq"]]) if len(newest_first) > FIRST_MESSAGES else None,
         "latest": conversation["last_seq"],
     }
+    payer_id = conversation["organization"]
     context = {
         "conversation": conversation,
+        "payer_lost": payer_id != claims.organization_id and not is_member(payer_id, claims.user_id),
         "greeting_html": "",
         "chat_messages": [_line(message, claims.user_id) for message in shown],
         "demo_voice": voice.demo,
         "stage": orjson.loads(to_json(stage)),
     }
     return render(request, "chat/stage.html", context)
+
+
+@require_POST
+@login_required
+def change_payer(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
+    """Whoever pays for new things pays for this conversation too, from now on."""
+    claims = request.claims  # type: ignore[attr-defined]
+    Gate(who=str(claims.user_id), preset="api", write=True).enter()
+    services.update_conversation(
+        conversation_id=conversation_id, user_id=claims.user_id, organization_id=acting_organization(request)
+    )
+    return redirect("chat", conversation_id)
 
 
 def _line(message: dict[str, Any], user_id: uuid.UUID) -> dict[str, Any]:

@@ -19,4 +19,5 @@ page_urlpatterns = [
     path("chats", pages.chats, name="chats"),
     path("chats/start", pages.start, name="chat_start"),
     path("chats/<uuid:conversation_id>", pages.chat, name="chat"),
+    path("chats/<uuid:conversation_id>/payer", pages.change_payer, name="chat_payer"),
 ]

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import registry
+from accounts import names, registry
 from accounts.models import Membership, Organization, User
 from accounts.services.memberships import Role, end_membership, enter, enter_team, revoke_keys
 from common import audit
@@ -21,11 +21,12 @@ TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 def checked_name(text: str) -> str:
     """`text` as it is stored. Raises ValidationProblem (`errors.name`)."""
-    name = text.strip()
+    try:
+        name = names.clean_display_name(text)
+    except ValueError as error:
+        raise ValidationProblem(errors={"name": [str(error)]}) from error
     if not 1 <= len(name) <= MAX_NAME:
         raise ValidationProblem(errors={"name": [f"Give a name of 1 to {MAX_NAME} characters."]})
-    if any(unicodedata.category(letter) in BREAKING or letter in TURNING for letter in name):
-        raise ValidationProblem(errors={"name": ["Use one line of plain characters."]})
     return name
 
 

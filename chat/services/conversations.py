@@ -92,10 +92,14 @@ def update_conversation(
     title: str = UNSET,
     model: str = UNSET,
     persona_id: uuid.UUID | None = UNSET,
+    organization_id: uuid.UUID = UNSET,
     archived: bool = UNSET,
     muted_until: datetime | None = UNSET,
 ) -> None:
-    """Changes what is given. Title, model and persona are the owner's to change; the rest is each member's own."""
+    """Changes what is given. Title, model, persona and who pays are the owner's to change; the rest is each member's own.
+
+    Whoever calls has made sure that the person may let `organization_id` pay. Raises NotFound, Forbidden.
+    """
     seat = seat_of(conversation_id, user_id)
     shared: dict[str, Any] = {}
     if title is not UNSET:
@@ -105,6 +109,8 @@ def update_conversation(
         shared["model"] = model
     if persona_id is not UNSET:
         shared["persona"] = _persona_of(user_id, persona_id)
+    if organization_id is not UNSET:
+        shared["organization"] = organization_id
     if shared:
         if seat.role != Member.Role.OWNER:
             raise Forbidden

@@ -17,13 +17,16 @@ from chat.numbers import next_number
 from chat.selectors import Seat, read_message, refuse_apart, seat_at
 from common.context import current_request_id
 from common.database import fetch_one
-from common.errors import Conflict, Gone, NotFound, Unprocessable, ValidationProblem
+from common.errors import Conflict, Forbidden, Gone, NotFound, Unprocessable, ValidationProblem
 from common.models import new_id
 from generation.selectors import price_ceiling, text_model_for
 
 # Longer than any reply may take with all its take-overs; a crash gives the credits back after this.
 HELD_FOR = timedelta(minutes=30)
 MAX_VARIANTS = 50
+NO_LONGER_PAYS = (
+    "You no longer belong to the organisation that pays for this conversation. Choose another one to pay for it."
+)
 # What the character's own material takes beside the history, for the estimate of a reply's price.
 MATERIAL_TOKENS = 2_000
 
@@ -41,10 +44,13 @@ class Work:
 def prepare(seat: Seat, *, extra_tokens: int = 0) -> Work:
     """Chooses the model and reserves what the reply may cost at most, or one free message.
 
-    Raises NoCredits, and Gone where whoever made the character has left the site.
+    Raises NoCredits, Forbidden where the person has left the organisation that pays, and Gone where whoever made the
+    character has left the site.
     """
     if seat.maker_is_gone:
         raise Gone("Whoever made this character has left, so it answers no more. What was said here stays yours.")
+    if not seat.may_pay:
+        raise Forbidden(NO_LONGER_PAYS)
     model = text_model_for(seat.model or None)
     variant_id = new_id()
     context = min(model.context_tokens, seat.tokens + extra_tokens + MATERIAL_TOKENS)

@@ -37,5 +37,7 @@ export function followWallet(socket, onWallet = () => {}) {
     onWallet(wallet);
   };
   socket.on("wallet.updated", (frame) => take(frame.data));
-  return () => get("/api/wallet").then(take, () => {});
+  const shown = document.querySelector("[data-corner]")?.dataset.organization;
+  const path = shown ? `/api/wallet?organization=${encodeURIComponent(shown)}` : "/api/wallet";
+  return () => get(path).then(take, () => {});
 }

@@ -14,6 +14,7 @@ from redis.retry import Retry
 from accounts import services
 from accounts.models import User
 from common import redis
+from tests.accounts.company import make_company
 from tests.standins.identity_server import Identity
 
 PASSWORD = "curtain-call-at-nine"
@@ -116,3 +117,9 @@ def program(identity):
     from tests.accounts.elsewhere import Program  # it speaks through the Api above
 
     return Program(Api(), identity)
+
+
+@pytest.fixture
+def company(join):
+    """A team of three, and a stranger: `company.owner`, `.admin`, `.member`, `.stranger`; `company.team` is its row."""
+    return make_company(join)
