@@ -9,6 +9,8 @@ class AccountsConfig(AppConfig):
         from django.contrib.auth.signals import user_logged_in, user_logged_out
 
         from accounts import allauth, openapi, own_data, realtime, registry, selectors, web_sessions  # noqa: F401
+        from accounts.selectors import favourites, people_own_data
+        from accounts.services import profiles
         from common import sessions
         from common.realtime import register_identifier
 

@@ -32,6 +32,13 @@ on_account_anonymised = account_anonymised.add
 signed_in = Callbacks()
 on_signed_in = signed_in.add
 
+# (user): how others see them changed: name, username, picture; in the transaction that changes it
+profile_changed = Callbacks()
+on_profile_changed = profile_changed.add
+# (key in the media storage): nobody's picture any more; in the transaction that drops it
+avatar_dropped = Callbacks()
+on_avatar_dropped = avatar_dropped.add
+
 # (organization): a team was made (a personal one comes with `account_created`)
 organization_created = Callbacks()
 on_organization_created = organization_created.add
@@ -159,6 +166,32 @@ def add_export_part(
 
 def export_parts() -> dict[str, ExportPart]:
     return dict(_export_parts)
+
+
+# --- what others see of a person -------------------------------------------------------------------------------------
+
+# (user's id, reader's id or None) -> something for the API as well, and something for the page alone
+ProfilePart = Callable[[uuid.UUID, uuid.UUID | None], Any]
+_profile_parts: dict[str, ProfilePart] = {}
+_profile_page_parts: dict[str, ProfilePart] = {}
+
+
+def add_profile_part(name: str, read: ProfilePart) -> None:
+    """The public profile answers `read(user_id, viewer_id)` under `name`, over the API and on its page."""
+    _profile_parts[name] = read
+
+
+def profile_parts(user_id: uuid.UUID, viewer_id: uuid.UUID | None) -> dict[str, Any]:
+    return {name: read(user_id, viewer_id) for name, read in _profile_parts.items()}
+
+
+def add_profile_page_part(name: str, read: ProfilePart) -> None:
+    """The profile's page shows `read(user_id, viewer_id)` (see templates/accounts/person.html)."""
+    _profile_page_parts[name] = read
+
+
+def profile_page_parts(user_id: uuid.UUID, viewer_id: uuid.UUID | None) -> dict[str, Any]:
+    return {name: read(user_id, viewer_id) for name, read in _profile_page_parts.items()}
 
 
 # --- favourites -------------------------------------------------------------------------------------------------------

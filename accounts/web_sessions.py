@@ -44,6 +44,15 @@ def write_claims(session: SessionBase, claims: Claims) -> None:
     session[ROLE] = claims.role
 
 
+def remember_surroundings(request: HttpRequest, user: User) -> None:
+    """The person's time zone and locale go with the web session, so that no page has to ask for them."""
+    if not getattr(request, "claims", None):
+        return
+    for name, value in ((ZONE, user.timezone), (LOCALE, user.locale)):
+        if request.session.get(name) != value:
+            request.session[name] = value
+
+
 def on_logged_in(*, request: HttpRequest, user: User, **_: Any) -> None:
     """Receiver of Django's `user_logged_in`, so that every door of the web opens a session of ours."""
     try:
@@ -52,6 +61,7 @@ def on_logged_in(*, request: HttpRequest, user: User, **_: Any) -> None:
         request.session.flush()
         raise
     write_claims(request.session, claims)
+    request.session[ZONE], request.session[LOCALE] = user.timezone, user.locale
 
 
 def _method_of(request: HttpRequest, user: User) -> str:

@@ -5,6 +5,7 @@ cache; there are not as many as characters, because a version is kept in Redis f
 """
 
 import uuid
+from collections.abc import Iterable
 
 from common.shared_reads import drop_on_commit
 
@@ -19,6 +20,11 @@ def kind_of(character_id: uuid.UUID) -> str:
 
 def drop_character(character_id: uuid.UUID) -> None:
     drop_on_commit(kind_of(character_id))
+
+
+def drop_characters(character_ids: Iterable[uuid.UUID]) -> None:
+    """Many at once: each version is raised once."""
+    drop_on_commit(*{kind_of(character_id) for character_id in character_ids})
 
 
 def drop_lists() -> None:

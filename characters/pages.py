@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django.views.decorators.vary import vary_on_headers
 
 from accounts import viewers
+from accounts.selectors import is_favourite
 from characters import caching, discovery, registry, selectors, services
 from characters.avatars import avatar_path
 from characters.discovery import Listing
@@ -144,6 +145,7 @@ def character(request: HttpRequest, character_id: uuid.UUID) -> HttpResponse:
         "character": data,
         "dialogue": scenes(data["example_dialogue"], **names),
         "is_creator": data["creator"]["id"] == user_id,
+        "is_favourite": bool(user_id) and is_favourite(user_id, "character", character_id),
         "conversations": [],
         "reply_price": None,
         **registry.poster_parts(character_id, user_id),

@@ -62,14 +62,15 @@ def _body_key(kind: str, name: str) -> str:
     return f"shared:{kind}:{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
 
-def drop_on_commit(kind: str) -> None:
-    """Every body of this kind is made afresh once the present transaction is committed."""
-    transaction.on_commit(lambda: _drop(kind))
+def drop_on_commit(*kinds: str) -> None:
+    """Every body of these kinds is made afresh once the present transaction is committed."""
+    if kinds:
+        transaction.on_commit(lambda: _drop(kinds))
 
 
-def _drop(kind: str) -> None:
+def _drop(kinds: Sequence[str]) -> None:
     try:
-        redis.client().incr(_version_key(kind))
+        redis.ask(*(("INCR", _version_key(kind)) for kind in kinds))
     except redis.RedisError:
         return  # bodies end by themselves within KEPT_SECONDS
 

@@ -15,6 +15,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "accounts.Membership": "badge",
         "accounts.Invitation": "mail",
         "accounts.AuthSession": "key",
+        "accounts.Favourite": "star",
         "account.EmailAddress": "alternate_email",
         "socialaccount.SocialAccount": "link",
         "mfa.Authenticator": "phonelink_lock",

@@ -269,6 +269,11 @@ REST_FRAMEWORK = {
 RATE_LIMIT_FACTOR = env.rate_limit_factor
 RATE_LIMIT_BANS = IN_PRODUCTION
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # a JSON body; uploads have their own limits
+FILE_UPLOAD_HANDLERS = [
+    "media.uploads.LimitedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Troupe",

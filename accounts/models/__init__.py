@@ -3,7 +3,7 @@
 from accounts.models.api_keys import ApiKey, Scope
 from accounts.models.organizations import Invitation, Membership, Organization
 from accounts.models.own_data import DataExport
-from accounts.models.people import STAFF_ROLES, Block, Consent, Favourite, Role, User
+from accounts.models.people import STAFF_ROLES, Block, Consent, Favourite, FormerUsername, Role, User
 from accounts.models.sign_in import AuthSession, MailKey
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Consent",
     "DataExport",
     "Favourite",
+    "FormerUsername",
     "Invitation",
     "MailKey",
     "Membership",

@@ -11,6 +11,8 @@ from accounts.selectors.organizations import (
     teams_of,
     with_totals,
 )
+from accounts.selectors.favourites import favourites_data, is_favourite
+from accounts.selectors.profiles import get_person, profile_data
 from accounts.selectors.people import (
     get_user,
     me_data,
@@ -27,10 +29,13 @@ __all__ = [
     "blocked",
     "blocks_of",
     "export_organizations",
+    "favourites_data",
+    "get_person",
     "get_user",
     "hidden_people",
     "invitations_to",
     "is_blocked_between",
+    "is_favourite",
     "is_member",
     "live_sessions",
     "me_data",
@@ -39,6 +44,7 @@ __all__ = [
     "personal_organization_id",
     "place_of",
     "place_of_manager",
+    "profile_data",
     "public_user_data",
     "refuse_blocked",
     "session_data",

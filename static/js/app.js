@@ -7,6 +7,9 @@ import { startToasts, toast } from "./toast.js";
 
 const EDGE = 8; // pixels
 
+// So that pages written on the server show this place's time to who has chosen no zone (accounts/surroundings.py).
+document.cookie = `timezone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=lax`;
+
 startTheme();
 startToasts();
 dress(document);

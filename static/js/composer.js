@@ -43,7 +43,9 @@ export class Composer {
   }
 
   key(event) {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    if (event.key !== "Enter" || event.isComposing) return;
+    const asksFirst = document.documentElement.dataset.enter === "line";
+    if (asksFirst ? !(event.ctrlKey || event.metaKey) : event.shiftKey) return;
     event.preventDefault();
     this.send();
   }

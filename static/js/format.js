@@ -12,6 +12,19 @@ export function count(value) {
   return new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 }).format(Number(value));
 }
 
+// The reader's own way with dates, and their time zone where they chose one (see templates/base.html).
+const { locale = "en-GB", zone } = document.documentElement.dataset;
+const LANGUAGE = known(Intl.DateTimeFormat.supportedLocalesOf.bind(Intl.DateTimeFormat), locale) ? locale : "en-GB";
+const ZONE = known((name) => [new Intl.DateTimeFormat("en", { timeZone: name })], zone) ? zone : undefined;
+
+function known(ask, value) {
+  try {
+    return Boolean(value) && ask(value).length > 0;
+  } catch {
+    return false; // a browser may be older than a name
+  }
+}
+
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
@@ -21,13 +34,17 @@ export function relativeTime(iso, now = Date.now()) {
   const then = new Date(iso);
   const age = now - then.getTime();
   if (Number.isNaN(age)) return "";
-  if (age < MINUTE) return "just now";
-  const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+  const words = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" });
+  if (age < MINUTE) return LANGUAGE.startsWith("en") ? "just now" : words.format(0, "second");
   if (age < HOUR) return words.format(-Math.floor(age / MINUTE), "minute");
   if (age < DAY) return words.format(-Math.floor(age / HOUR), "hour");
   if (age < 7 * DAY) return words.format(-Math.floor(age / DAY), "day");
-  const year = then.getFullYear() === new Date(now).getFullYear() ? undefined : "numeric";
-  return new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year }).format(then);
+  const year = yearOf(then) === yearOf(now) ? undefined : "numeric";
+  return new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "long", year, timeZone: ZONE }).format(then);
+}
+
+function yearOf(time) {
+  return new Intl.DateTimeFormat("en", { year: "numeric", timeZone: ZONE }).format(time);
 }
 
 /** Turns the dates and figures the server wrote into friendlier ones, below `root`. */
@@ -37,7 +54,7 @@ export function dress(root) {
     const words = relativeTime(iso);
     if (!words) continue;
     time.textContent = words;
-    time.title = new Date(iso).toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
+    time.title = new Date(iso).toLocaleString(LANGUAGE, { dateStyle: "long", timeStyle: "short", timeZone: ZONE });
   }
   for (const figure of root.querySelectorAll("[data-count]")) figure.textContent = count(figure.dataset.count);
 }
