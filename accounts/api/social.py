@@ -76,7 +76,9 @@ class ConnectionOutput(serializers.Serializer):
     id = serializers.IntegerField()
     provider = serializers.CharField()
     title = serializers.CharField()
-    label = serializers.CharField(help_text="How the person knows the account: a handle or an address.")
+    label = serializers.CharField(  # type: ignore[assignment]  # a field of this name, not the serializer's own
+        help_text="How the person knows the account: a handle or an address."
+    )
     created_at = serializers.DateTimeField()
     last_used_at = serializers.DateTimeField()
 

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from allauth.account.internal.flows.login import record_authentication
-from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -54,7 +53,7 @@ def start(request: HttpRequest, provider: str) -> HttpResponse:
 @login_required
 def connect(request: HttpRequest, provider: str) -> HttpResponse:
     """From one's account to the other site, to connect it; for who has just shown who they are."""
-    if not did_recently_reauthenticate(request):
+    if not proved_recently(request):
         return HttpResponseRedirect(f"{reverse('security_confirm')}?{urlencode({'next': reverse(ACCOUNT)})}")
     return _leave(request, provider, CONNECT, reverse(ACCOUNT))
 
@@ -185,8 +184,8 @@ class AddressPage(View):
     """Asks somebody whose site vouches for no address for one, and mails a link there."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        self.waiting = request.session.get(WAITING)
-        if self.waiting is None or request.user.is_authenticated:
+        self.waiting: dict[str, str] = request.session.get(WAITING) or {}
+        if not self.waiting or request.user.is_authenticated:
             return redirect("sign_in")
         try:
             self.identity = social.unseal(self.waiting["key"])

@@ -77,7 +77,7 @@ class SignInProvider:
         self.client_id = client_id
         self.base_url = base_url.rstrip("/")
         self.app = SocialApp(**self.app_fields(), client_id=client_id, secret=client_secret)
-        self.reader = self.reader_class(None, app=self.app)  # type: ignore[arg-type]  # there need not be a request
+        self.reader = self.reader_class(None, app=self.app)
 
     def app_fields(self) -> dict[str, Any]:
         return {"provider": self.reader_class.id, "name": self.title}
@@ -110,7 +110,7 @@ class SignInProvider:
         with self.answering():
             adapter = self._adapter(redirect_uri, nonce)
             tokens = self._exchange(self._client(adapter), code, verifier)
-            login = adapter.complete_login(None, self.app, adapter.parse_token(tokens), response=tokens)  # type: ignore[arg-type]
+            login = adapter.complete_login(None, self.app, adapter.parse_token(tokens), response=tokens)
             return self.read(login.account.uid, login.account.extra_data)
 
     def read(self, uid: str, claims: dict[str, Any]) -> Identity:

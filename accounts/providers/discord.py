@@ -26,7 +26,7 @@ class Discord(SignInProvider):
         return (self.base_url or "https://discord.com",)
 
     def adapter(self) -> Adapter:
-        adapter = Adapter(None)  # type: ignore[arg-type]
+        adapter = Adapter(None)
         if self.base_url:
             adapter.authorize_url = f"{self.base_url}/api/oauth2/authorize"
             adapter.access_token_url = f"{self.base_url}/api/oauth2/token"

@@ -38,7 +38,7 @@ class Google(SignInProvider):
         return (self.base_url or "https://accounts.google.com",)
 
     def adapter(self) -> Adapter:
-        adapter = Adapter(None)  # type: ignore[arg-type]
+        adapter = Adapter(None)
         if self.base_url:
             adapter.authorize_url = f"{self.base_url}/o/oauth2/v2/auth"
             adapter.access_token_url = f"{self.base_url}/token"

@@ -53,7 +53,7 @@ class Local(SignInProvider):
         return (self.base_url,)
 
     def adapter(self) -> Adapter:
-        return Adapter(None, self.name)  # type: ignore[arg-type]
+        return Adapter(None, self.name)
 
     def claims_of(self, answers: dict[str, Any]) -> dict[str, Any]:
         """The profile of the one whom the ID token is about. Raises KeyError without a token, ValueError."""

@@ -26,7 +26,7 @@ class Twitter(SignInProvider):
         return (self.base_url,) if self.base_url else ("https://x.com", "https://twitter.com")
 
     def adapter(self) -> Adapter:
-        adapter = Adapter(None)  # type: ignore[arg-type]
+        adapter = Adapter(None)
         if self.base_url:
             adapter.authorize_url = f"{self.base_url}/i/oauth2/authorize"
             adapter.access_token_url = f"{self.base_url}/2/oauth2/token"

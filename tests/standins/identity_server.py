@@ -1,4 +1,4 @@
-"""The local identity provider (`stack/identity`) as tests need it: people choose by themselves, and it may misbehave."""
+"""The local identity provider (`stack/identity`) as tests need it: nobody has to press a button, and it may fail."""
 
 import time
 from collections.abc import Callable
@@ -40,7 +40,10 @@ class Returned:
 
 
 class Identity(IdentityServer):
-    """`identity.fault("/token", status=500)`, `identity.tamper(lambda claims: …)`; `identity.calls` is what was asked."""
+    """`identity.fault("/token", status=500)`; `identity.change` alters claims, `identity.sign` signs them otherwise.
+
+    `identity.calls` is what was asked.
+    """
 
     def __init__(self, redirect_uris: tuple[str, ...] = ("*",), port: int = 0) -> None:
         super().__init__([Client(CLIENT_ID, SECRET, redirect_uris)], port)
