@@ -1,16 +1,9 @@
-"""The sign-in forms of the pages and of the admin."""
-
-from typing import Any
+"""The forms of the doors: signing in and up, and what goes with it."""
 
 from django import forms
-from django.contrib.auth.models import AbstractBaseUser
-from unfold.forms import AuthenticationForm
 
 from accounts import services
-from accounts.limits import enter_web_door
-from accounts.models import User
 from common.errors import Problem
-from common.middleware import client_address
 
 
 class ProblemForm(forms.Form):
@@ -102,20 +95,4 @@ class SignUpForm(ProblemForm):
         help_text="8 characters or more.",
         widget=forms.PasswordInput({"autocomplete": "new-password"}),
     )
-
-
-class StaffSignInForm(AuthenticationForm):
-    """The admin's own form, behind the same limits as every other door."""
-
-    def clean(self) -> dict[str, Any]:
-        assert self.request is not None
-        try:
-            enter_web_door(client_address(self.request), self.cleaned_data.get("username", ""))
-        except Problem as problem:
-            raise forms.ValidationError(problem.detail) from problem
-        return super().clean()
-
-    def confirm_login_allowed(self, user: AbstractBaseUser) -> None:
-        super().confirm_login_allowed(user)
-        if isinstance(user, User) and user.is_banned:
-            raise forms.ValidationError("This account is banned.")
+    marketing = forms.BooleanField(required=False, label="Send me news of the house by mail, now and then")

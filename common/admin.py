@@ -3,20 +3,18 @@
 import uuid
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
-from unfold.admin import ModelAdmin
-from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminTextareaWidget
 
-from common import audit
+from common.admin_reasons import ReasonAdmin, ReasonForm
 from common.models import AuditEntry
+
+__all__ = ["FastModelAdmin", "ReadOnlyAdmin", "ReasonAdmin", "ReasonForm", "done", "reason_dialog"]
 
 COUNTED_AT_MOST = 10_000
 
@@ -29,10 +27,10 @@ class CappedPaginator(Paginator):
         return self.object_list.order_by()[:COUNTED_AT_MOST].count()  # type: ignore[attr-defined]
 
 
-class FastModelAdmin(ModelAdmin):
+class FastModelAdmin(ReasonAdmin):
     """Newest first by primary key, counts capped, search by id or by the beginning of an indexed lower-case column.
 
-    `search_fields` are such columns (or aliases given in `get_queryset`). Every change is put into the audit trail.
+    `search_fields` are such columns (or aliases given in `get_queryset`).
     """
 
     paginator = CappedPaginator
@@ -57,23 +55,6 @@ class FastModelAdmin(ModelAdmin):
         matches = [Q(**{f"{name}__startswith": term}) for name in self.get_search_fields(request)]
         return queryset.filter(Q(*matches, _connector=Q.OR)) if matches else queryset.none(), False
 
-    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        self._record(request, "admin.add", obj, message)
-        return super().log_addition(request, obj, message)
-
-    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        self._record(request, "admin.change", obj, message)
-        return super().log_change(request, obj, message)
-
-    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
-        for obj in queryset:
-            self._record(request, "admin.delete", obj, [])
-        return super().log_deletions(request, queryset)
-
-    def _record(self, request: HttpRequest, action: str, obj: Model, message: Any) -> None:
-        # the message names the fields that changed, never their values
-        audit.record(actor=request.user, action=action, target=obj, data={"message": message})  # type: ignore[arg-type]
-
 
 class ReadOnlyAdmin(FastModelAdmin):
     """For what only services may write."""
@@ -86,12 +67,6 @@ class ReadOnlyAdmin(FastModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-class ReasonForm(BaseDialogForm):
-    """The dialog of an action that must say why."""
-
-    reason = forms.CharField(min_length=3, max_length=500, widget=UnfoldAdminTextareaWidget({"rows": 3}))
 
 
 def reason_dialog(title: str, description: str, submit: str) -> dict[str, Any]:

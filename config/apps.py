@@ -13,6 +13,9 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        from config import sentry
+        from django.db.models.signals import post_migrate
+
+        from config import sentry, staff
 
         sentry.start()
+        post_migrate.connect(staff.make_staff_groups, sender=self, dispatch_uid="staff groups")

@@ -3,9 +3,14 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 
 # title: {model: icon}. A model that nobody named here comes last, under "More".
 GROUPS: dict[str, dict[str, str]] = {
@@ -22,8 +27,6 @@ GROUPS: dict[str, dict[str, str]] = {
         "accounts.Block": "block",
         "accounts.Consent": "handshake",
         "accounts.DataExport": "folder_zip",
-        "accounts.Block": "block",
-        "accounts.Favourite": "star",
         "notifications.Notification": "notifications",
     },
     "Characters": {
@@ -48,6 +51,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "Machinery": {
         "django_rq.Dashboard": "dynamic_feed",
         "generation.AIModel": "smart_toy",
+        "auth.Group": "admin_panel_settings",
         "common.AuditEntry": "policy",
         "common.OutgoingMail": "outgoing_mail",
         "common.MailSuppression": "unsubscribe",
@@ -63,6 +67,11 @@ TITLES = {
     "common.MailEvent": "Mail events",
     "django_rq.Dashboard": "Queues",
     "accounts.AuthSession": "Sign-ins",
+    "accounts.DataExport": "Copies of data",
+    "account.EmailAddress": "Addresses",
+    "socialaccount.SocialAccount": "Connected accounts",
+    "mfa.Authenticator": "Second factors",
+    "auth.Group": "Staff roles",
     "chat.Variant": "Replies",
 }
 
@@ -98,6 +107,20 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         for group in navigation(request)[1:]
     ]
     return context
+
+
+@never_cache
+@require_safe
+def door(request: HttpRequest) -> HttpResponse:
+    """The console has no door of its own: staff come in by the site's, with its limits and its second factor."""
+    wanted = request.GET.get("next", "")
+    ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+    path = wanted if ours else reverse("admin:index")
+    if not request.user.is_authenticated:
+        return redirect_to_login(path)
+    if not request.user.is_staff:
+        return render(request, "admin/not_staff.html", status=403)
+    return HttpResponseRedirect(path)
 
 
 def icon(request: HttpRequest) -> str:

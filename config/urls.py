@@ -12,9 +12,11 @@ import characters.urls
 import chat.urls
 import media.urls
 import notifications.urls
+from accounts.pages import doors as door_pages
 from common import health
 from common.mail import pages as mailbox
 from common.mail import webhooks as mail_webhooks
+from config import console
 
 APPS = [
     chat,
@@ -39,6 +41,8 @@ urlpatterns = [
     path("", include(health.urlpatterns)),
     path("", include(mail_webhooks.urlpatterns)),
     path("", include(mailbox.urlpatterns)),
+    path("admin/login/", console.door),
+    path("admin/logout/", door_pages.sign_out),
     path("admin/", admin.site.urls),
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}img/favicon.svg")),
     *(path("", include(app.urls.page_urlpatterns)) for app in APPS),

@@ -1,11 +1,11 @@
 from django.contrib import admin
-from unfold.admin import ModelAdmin
 
+from common.admin import ReasonAdmin
 from generation.models import AIModel
 
 
 @admin.register(AIModel)
-class AIModelAdmin(ModelAdmin):
+class AIModelAdmin(ReasonAdmin):
     list_display = (
         "label",
         "kind",

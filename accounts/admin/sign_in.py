@@ -23,7 +23,10 @@ class AuthSessionAdmin(ReadOnlyAdmin):
     actions_detail = ("end_session",)
 
     def has_end_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return request.user.has_perm("accounts.change_authsession")
+        if not request.user.has_perm("accounts.change_authsession"):
+            return False
+        session = self.get_object(request, object_id) if object_id else None
+        return session is None or bool(request.user.is_superuser) or not session.user.is_staff
 
     @action(
         description="End this session",

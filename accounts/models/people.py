@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Group, PermissionsMixin
 from django.contrib.postgres.indexes import OpClass
 from django.db import models, transaction
 from django.db.models import Q, Value
@@ -26,6 +26,11 @@ class Role(models.TextChoices):
 STAFF_ROLES = (Role.MODERATOR, Role.SUPPORT, Role.FINANCE, Role.ADMIN)
 
 
+def join_staff_group(user: "User") -> None:
+    """A person is in the group named after their staff role, and in no other (see `config.staff`)."""
+    user.groups.set(Group.objects.filter(name=user.role) if user.role in STAFF_ROLES else [])
+
+
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """A whole account, as `create_account` makes it. Without a password nobody can sign in with one.
@@ -47,6 +52,8 @@ class UserManager(BaseUserManager["User"]):
         from allauth.account.models import EmailAddress  # its tables refer to this module's
 
         EmailAddress.objects.create(user=user, email=user.email.lower(), primary=True, verified=user.email_verified)
+        if user.role in STAFF_ROLES:
+            join_staff_group(user)
         registry.account_created(user, organization)
         return user
 

@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from accounts.models import Role, User
+from accounts.models import Role, User, join_staff_group
 from accounts.services.sessions import EndReason, end_sessions_of
 from common import audit
 
@@ -13,6 +13,7 @@ def set_access(*, user: User, role: str, is_active: bool, actor: User, reason: s
     before = {"role": user.role, "is_active": user.is_active}
     user.role, user.is_active, user.is_superuser = role, is_active, role == Role.ADMIN
     user.save(update_fields=["role", "is_active", "is_superuser", "updated_at"])
+    join_staff_group(user)
     end_sessions_of(user_id=user.pk, reason=EndReason.ROLE)
     audit.record(
         actor=actor,

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from config.demo import DEMO_SIGN_INS
+from config.staff import make_staff_groups
 
 
 class Command(BaseCommand):
@@ -17,6 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if self._unapplied():
             call_command("migrate", interactive=False, verbosity=1, stdout=self.stdout)
+        make_staff_groups()
         if settings.IN_PRODUCTION:
             call_command("collectstatic", interactive=False, verbosity=0)
             return
