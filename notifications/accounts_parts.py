@@ -1,21 +1,17 @@
-"""What notifications adds to an account: news of sign-ins and invitations, and a part of one's own data."""
+"""News of accounts, which is below this app and can't tell of it itself: new sign-ins and invitations."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from django.urls import reverse
 
-from accounts import devices
+from accounts import devices, registry
 from accounts.models import AuthSession, Invitation, User
 from common.mail.words import language_of
-from notifications import services
+from notifications import kinds, services
 from notifications.kinds import Kind
-from notifications.models import Notification
 from notifications.words import Words, moment
 
 WORDS = Words(Path(__file__).parent / "words")
-EXPORTED_FIELDS = ("kind", "title", "body", "reference_type", "reference_id", "created_at", "read_at")
 
 NEW_SIGN_IN = Kind(
     name="new_sign_in",
@@ -32,6 +28,13 @@ ORGANIZATION_INVITED = Kind(
     address=lambda _: reverse("organizations"),
 )
 KINDS = (NEW_SIGN_IN, ORGANIZATION_INVITED)
+
+
+def register() -> None:
+    for kind in KINDS:
+        kinds.register(kind)
+    registry.on_signed_in(tell_of_sign_in)
+    registry.on_person_invited(tell_of_invitation)
 
 
 def tell_of_sign_in(user: User, session: AuthSession, is_new_device: bool) -> None:
@@ -84,11 +87,3 @@ def tell_of_invitation(invitation: Invitation, user: User | None) -> None:
         reference=("invitation", invitation.pk),
         key=f"organization_invited:{invitation.pk}",
     )
-
-
-def export(user: User) -> Iterator[tuple[str, Any]]:
-    yield "notifications.json", list(Notification.objects.of(user.pk).order_by("pk").values("id", *EXPORTED_FIELDS))
-
-
-def forget(user: User) -> None:
-    services.forget_person(user_id=user.pk)

@@ -40,15 +40,16 @@ def notify(
     is), or there was a notification with this `key` before. Raises LookupError for a kind that nobody has registered.
     """
     registered = kinds.get(kind)
-    person = User.objects.filter(pk=user_id, deleted_at=None).first()
-    if person is None or (actor_id and is_blocked_between(actor_id, user_id)):
+    people = User.objects.in_bulk([user_id, actor_id] if actor_id else [user_id])
+    person = people.get(user_id)
+    if person is None or person.deleted_at or (actor_id and is_blocked_between(actor_id, user_id)):
         return None
     reference_type, reference_id = reference or ("", "")
     columns = {
         "kind": kind,
         "title": _fit(title, TITLE_LENGTH),
         "body": _fit(body, BODY_LENGTH),
-        "actor_id": actor_id,
+        "actor": people[actor_id] if actor_id else None,
         "reference_type": reference_type,
         "reference_id": str(reference_id),
     }

@@ -10,7 +10,7 @@ from django.test import override_settings
 
 from tests.people import PASSWORD, Person
 
-pytest_plugins = ["tests.stage"]
+pytest_plugins = ["tests.parallel", "tests.stage"]
 
 
 @pytest.fixture(autouse=True, scope="session")

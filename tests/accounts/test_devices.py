@@ -49,7 +49,12 @@ def test_nonsense_is_an_unknown_device(user_agent):
 
 
 def test_no_word_of_a_browsers_own_is_ever_shown():
-    for start in (*KNOWN.values(), "Mozilla/5.0 (Linux; Android 9; {}) ", "{}/1.0 (iPhone; iOS 17) {}", "{}Browser/1.0"):
+    for start in (
+        *KNOWN.values(),
+        "Mozilla/5.0 (Linux; Android 9; {}) ",
+        "{}/1.0 (iPhone; iOS 17) {}",
+        "{}Browser/1.0",
+    ):
         for evil in ("<b>Evil</b>", "visit evil.example", "Ev\u202eil\x00"):
             text = describe((start.replace("Firefox", evil) + evil).replace("{}", evil))
             assert SHOWN.fullmatch(text), text

@@ -1,14 +1,12 @@
-"""Purses to spend from, many hands to spend at once, and the auditor."""
+"""Purses to spend from, and the auditor."""
 
-import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Organization
@@ -90,47 +88,6 @@ def expire(run_out: Callable[[Reservation], None]) -> Callable[[Reservation], No
         assert services.sweep_expired_reservations() == 1
 
     return expire
-
-
-@pytest.fixture
-def own_connections(transactional_db: None) -> Iterator[None]:
-    """Every thread has a database connection of its own, however small the pool of the site is."""
-    options = connection.settings_dict["OPTIONS"]
-    connection.close()
-    if pool := options.pop("pool", None):
-        yield
-        connection.close()
-        options["pool"] = pool
-    else:
-        yield
-
-
-@pytest.fixture
-def at_once(own_connections: None) -> Callable[..., list[Any]]:
-    """`at_once([f, g, …])`: starts all of them at the same moment; gives what each returned or raised."""
-
-    def at_once(actions: list[Callable[[], Any]]) -> list[Any]:
-        results: list[Any] = [None] * len(actions)
-        barrier = threading.Barrier(len(actions))
-
-        def act(index: int) -> None:
-            try:
-                connection.ensure_connection()
-                barrier.wait(30)
-                results[index] = actions[index]()
-            except Exception as error:  # the test looks at it
-                results[index] = error
-            finally:
-                connection.close()
-
-        threads = [threading.Thread(target=act, args=(index,)) for index in range(len(actions))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return results
-
-    return at_once
 
 
 @pytest.fixture
