@@ -132,7 +132,7 @@ def _formats_of(locale: str, language: str) -> str:
         found = translation.get_supported_language_variant(locale.replace("_", "-").lower())
     except (LookupError, ValueError):
         return language
-    return found if language_of(found) == language else language
+    return found if found.split("-")[0] == language else language
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -187,4 +187,5 @@ def _engine() -> Engine:
 
 def _folders() -> list[Path]:
     """Those of the pages' templates: a site's own texts go before ours."""
-    return [Path(folder) for folder in settings.TEMPLATES[0]["DIRS"]]
+    folders: Any = settings.TEMPLATES[0]["DIRS"]
+    return [Path(folder) for folder in folders]
