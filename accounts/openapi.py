@@ -14,6 +14,19 @@ class BearerScheme(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
+class ApiKeyScheme(OpenApiAuthenticationExtension):
+    target_class = "accounts.authentication.ApiKeyAuthentication"
+    name = "api_key"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {"type": "http", "scheme": "bearer", "description": "An API key: `troupe_…`"}
+
+    def get_security_requirement(self, auto_schema: Any) -> dict[str, list[str]] | None:
+        """Named only where keys may enter."""
+        scope = getattr(auto_schema.view, "scope", None)
+        return {self.name: [scope]} if scope else None
+
+
 class CookieScheme(OpenApiAuthenticationExtension):
     target_class = "accounts.authentication.WebSessionAuthentication"
     name = "cookie"

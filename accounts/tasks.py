@@ -34,6 +34,11 @@ def write_last_seen() -> None:
     last_used.write_gathered(last_used.PEOPLE, services.see)
 
 
+def write_last_used_keys() -> None:
+    """Writes which API keys were used since the last time."""
+    last_used.write_gathered(last_used.API_KEYS, services.mark_used)
+
+
 def make_export(export_id: uuid.UUID) -> None:
     """Makes a person's copy of their own data."""
     exports.make_export(export_id)

@@ -18,12 +18,19 @@ REMEMBERED_TOKENS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Who is calling. `organization_id` is the personal one; `role` is the person's at sign-in or refresh."""
+    """Who is calling. `organization_id` is the personal one; `role` is the person's at sign-in or refresh.
+
+    A program that calls with an API key acts as the person whose key it is, but never as staff, pays from the key's
+    organisation, and may only do what its `scopes` say. Its `session_id` is None; only views that are open to keys meet
+    such claims, and what those call asks for no session.
+    """
 
     user_id: uuid.UUID
     session_id: uuid.UUID
     organization_id: uuid.UUID
     role: str
+    api_key_id: uuid.UUID | None = None
+    scopes: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

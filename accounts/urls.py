@@ -1,7 +1,7 @@
 from django.urls import include, path
 
 from accounts import headless
-from accounts.api import blocks, doors, invitations, links, organizations, own_data, people, sessions, social
+from accounts.api import api_keys, blocks, doors, invitations, links, organizations, own_data, people, sessions, social
 from accounts.pages import doors as door_pages
 from accounts.pages import invitations as invitation_pages
 from accounts.pages import organizations as team_pages
@@ -41,6 +41,8 @@ api_urlpatterns = [
     path("users/me/consents", own_data.ConsentsView.as_view()),
     path("users/me/consents/<str:purpose>", own_data.ConsentView.as_view()),
     path("users/me", people.OwnProfileView.as_view()),
+    path("users/me/api-keys", api_keys.OwnKeysView.as_view()),
+    path("users/me/api-keys/<uuid:key_id>", api_keys.OwnKeyView.as_view()),
     path("users/me/preferences", people.PreferencesView.as_view()),
     path("users/me/blocks", blocks.BlocksView.as_view()),
     path("users/me/blocks/<uuid:user_id>", blocks.BlockView.as_view()),
@@ -55,6 +57,8 @@ api_urlpatterns = [
     path("organizations/<uuid:organization_id>/leave", organizations.LeaveView.as_view()),
     path("organizations/<uuid:organization_id>/members", organizations.MembersView.as_view()),
     path("organizations/<uuid:organization_id>/members/<uuid:member_id>", organizations.MemberView.as_view()),
+    path("organizations/<uuid:organization_id>/api-keys", api_keys.OrganizationKeysView.as_view()),
+    path("organizations/<uuid:organization_id>/api-keys/<uuid:key_id>", api_keys.OrganizationKeyView.as_view()),
     path("organizations/<uuid:organization_id>/invitations", invitations.InvitationsView.as_view()),
     path(
         "organizations/<uuid:organization_id>/invitations/<uuid:invitation_id>", invitations.InvitationView.as_view()

@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from accounts.authentication import TokenAuthentication, WebSessionAuthentication
+from accounts.authentication import ApiKeyAuthentication, TokenAuthentication, WebSessionAuthentication
 from accounts.selectors import paying_organization
 from accounts.tokens import Claims
 from billing import selectors, services
@@ -62,7 +62,12 @@ class SpendInput(InputSerializer):
     amount = Credits()
     feature = Text(max_length=80)
     reference = ReferenceField(required=False, allow_null=True, default=None)
-    organization = Id(required=False, allow_null=True, default=None, help_text="A must with the internal key.")
+    organization = Id(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="A must with the internal key. An API key knows only its own.",
+    )
 
 
 class WalletOutput(serializers.Serializer):
@@ -105,6 +110,7 @@ class SpendOutput(serializers.Serializer):
 
 
 class WalletView(TroupeView):
+    scope = "spend"
     needs_redis = True
 
     @extend_schema(operation_id="wallet_read", parameters=[ORGANIZATION], responses=WalletOutput)
@@ -114,6 +120,7 @@ class WalletView(TroupeView):
 
 
 class EntriesView(TroupeView):
+    scope = "spend"
     needs_redis = True
 
     @extend_schema(operation_id="wallet_entries", parameters=[ORGANIZATION, *PAGE], responses=EntryPage)
@@ -129,13 +136,22 @@ class EntriesView(TroupeView):
 
 
 class SpendView(TroupeView):
-    authentication_classes = [InternalKeyAuthentication, TokenAuthentication, WebSessionAuthentication]
+    authentication_classes = [
+        InternalKeyAuthentication,
+        ApiKeyAuthentication,
+        TokenAuthentication,
+        WebSessionAuthentication,
+    ]
+    scope = "spend"
     idempotent = True
     needs_redis = True
 
     @extend_schema(operation_id="credits_spend", request=SpendInput, responses=SpendOutput)
     def post(self, request: Request) -> Response:
-        """Takes credits at once, bonus first. A person's own sign-in spends from the personal wallet only."""
+        """Takes credits at once, bonus first.
+
+        A person's own sign-in spends from the personal wallet only, an API key from that of its organisation.
+        """
         body = self.valid(SpendInput, request)
         spent = services.spend(
             organization_id=_payer(request, body["organization"]),
@@ -143,6 +159,8 @@ class SpendView(TroupeView):
             feature=body["feature"],
             reference=body["reference"],
             key=_ledger_key(request),
+            member_id=getattr(request.auth, "user_id", None),
+            api_key_id=getattr(request.auth, "api_key_id", None),
         )
         return Response(
             {
@@ -184,4 +202,5 @@ def _claims(request: Request) -> Claims:
 def _ledger_key(request: Request) -> str | None:
     """The caller's `Idempotency-Key` is the entry's too, so that it holds for longer than the answer is kept."""
     key = request.headers.get("Idempotency-Key")
-    return f"api:{request.user.pk}:{key}" if key else None
+    caller = getattr(request.auth, "api_key_id", None) or request.user.pk
+    return f"api:{caller}:{key}" if key else None

@@ -14,7 +14,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from common import idempotency, last_used, redis
-from common.errors import UnsupportedMediaType
+from common.errors import Forbidden, UnsupportedMediaType
 from common.middleware import client_address
 from common.ratelimits import Gate
 
@@ -56,17 +56,18 @@ class InputSerializer(Serializer):
 
 
 def _without_nul(value: Any) -> Any:
-    if _has_nul(value):
+    if has_nul(value):
         raise ValidationError(["NUL characters are not allowed."])
     return value
 
 
-def _has_nul(value: Any) -> bool:
+def has_nul(value: Any) -> bool:
+    """Whether a NUL stands anywhere in a JSON value."""
     if isinstance(value, str):
         return NUL in value
     if isinstance(value, dict):
-        return any(_has_nul(part) for part in (*value.keys(), *value.values()))
-    return isinstance(value, list) and any(_has_nul(part) for part in value)
+        return any(has_nul(part) for part in (*value.keys(), *value.values()))
+    return isinstance(value, list) and any(has_nul(part) for part in value)
 
 
 def checked(serializer: type[Serializer], data: Any) -> dict[str, Any]:
@@ -83,11 +84,13 @@ def _checker(serializer: type[Serializer]) -> Serializer:
 class TroupeView(APIView):
     """A view of the API.
 
-    `preset` overrides the rate limit's class (by default `read` for a public GET, else `api`); `windows(request)` adds
-    moving windows; `questions(request)` adds reads of Redis, answered in `self.gate.answers` without a round trip of
-    their own; `idempotent` honours `Idempotency-Key` on POST; `needs_redis` refuses work while limits can't be counted.
+    `scope` opens the view to API keys that have it; without one it answers every key 403. `preset` overrides the rate
+    limit's class (by default `read` for a public GET, else `api`); `windows(request)` adds moving windows;
+    `questions(request)` adds reads of Redis, answered in `self.gate.answers` without a round trip of their own;
+    `idempotent` honours `Idempotency-Key` on POST; `needs_redis` refuses work while limits can't be counted.
     """
 
+    scope: ClassVar[str | None] = None
     preset: ClassVar[str | None] = None
     public: ClassVar[bool] = False
     idempotent: ClassVar[bool] = False
@@ -135,7 +138,17 @@ class TroupeView(APIView):
         gate.enter()
         if request.user.pk and not getattr(request.auth, "api_key_id", None):
             last_used.touch(last_used.PEOPLE, request.user.pk)
+        self.check_scope(request)
         self.check_permissions(request)
+
+    def check_scope(self, request: Request) -> None:
+        """Raises Forbidden where the caller is an API key that may not do this."""
+        scopes = getattr(request.auth, "scopes", None)
+        if scopes is None or self.scope in scopes:
+            return
+        if self.scope:
+            raise Forbidden(f"This key may not do that: it lacks the scope “{self.scope}”.")
+        raise Forbidden("This key may not do that: no API key may. Please sign in.")
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)

@@ -30,7 +30,9 @@ def once(key: str, handler: Handler) -> Handler:
         return raise_later
 
     def run(request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        caller, path = str(request.user.pk or "anonymous"), request.path
+        # an API key is a caller of its own: it pays from another wallet than its person, or than another key
+        caller = str(getattr(request.auth, "api_key_id", None) or request.user.pk or "anonymous")
+        path = request.path
         body_hash = hashlib.sha256(request.method.encode() + to_json(request.data)).hexdigest()  # type: ignore[union-attr]
         with transaction.atomic():
             _lock(f"{caller} {path} {key}")

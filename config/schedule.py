@@ -14,6 +14,7 @@ SCHEDULE = [
     (billing.tasks.sweep_reservations, "high", 60),
     (accounts.tasks.forget_sessions, "low", 86_400),
     (accounts.tasks.write_last_seen, "low", 30),
+    (accounts.tasks.write_last_used_keys, "low", 30),
     (accounts.tasks.sweep_exports, "low", 60),
     (accounts.tasks.anonymise_deleted, "low", 600),
     (notifications.tasks.forget_old, "low", 86_400),

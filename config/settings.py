@@ -254,6 +254,7 @@ elif env.SMTP_HOST:
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.ApiKeyAuthentication",
         "accounts.authentication.TokenAuthentication",
         "accounts.authentication.WebSessionAuthentication",
     ],
@@ -441,7 +442,6 @@ UNFOLD = {
     "SITE_URL": "/",
     "SITE_ICON": "config.console.icon",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.console.icon"}],
-    "LOGIN": {"form": "accounts.forms.StaffSignInForm"},
     "STYLES": ["config.console.styles"],
     "SCRIPTS": ["config.console.scripts"],
     "SIDEBAR": {"navigation": "config.console.navigation"},

@@ -1,5 +1,6 @@
 """What others read of accounts."""
 
+from accounts.selectors.api_keys import api_key_data, api_keys_for, export_api_keys, with_budgets
 from accounts.selectors.blocks import block_data, blocked, blocks_of, hidden_people, is_blocked_between, refuse_blocked
 from accounts.selectors.invitations import invitations_to
 from accounts.selectors.organizations import (
@@ -25,9 +26,12 @@ from accounts.selectors.people import (
 from accounts.selectors.sessions import live_sessions, session_data
 
 __all__ = [
+    "api_key_data",
+    "api_keys_for",
     "block_data",
     "blocked",
     "blocks_of",
+    "export_api_keys",
     "export_organizations",
     "favourites_data",
     "get_person",
@@ -51,5 +55,6 @@ __all__ = [
     "session_is_live",
     "teams_of",
     "user_data",
+    "with_budgets",
     "with_totals",
 ]

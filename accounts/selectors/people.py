@@ -22,10 +22,12 @@ def session_is_live(session_id: uuid.UUID) -> bool:
 def paying_organization(claims: Claims, organization_id: uuid.UUID | None) -> uuid.UUID:
     """Whose wallet pays: the caller's own (no query), or the named one where the caller is a member.
 
-    Raises NotFound.
+    An API key pays from its own organisation and knows of no other. Raises NotFound.
     """
     if organization_id is None or organization_id == claims.organization_id:
         return claims.organization_id
+    if claims.api_key_id:
+        raise NotFound
     is_member = Membership.objects.filter(
         organization_id=organization_id, user_id=claims.user_id, organization__deleted_at=None
     ).exists()

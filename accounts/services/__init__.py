@@ -2,6 +2,13 @@
 
 from accounts.services.access import set_access
 from accounts.services.addresses import ask_to_change, offer_new_address, send_confirmation_again
+from accounts.services.api_keys import (
+    create_api_key,
+    mark_used,
+    revoke_api_key,
+    revoke_api_key_as_staff,
+    revoke_api_keys,
+)
 from accounts.services.blocks import block, unblock
 from accounts.services.deletion import delete_account, is_restorable, restore
 from accounts.services.devices import Device
@@ -61,6 +68,7 @@ __all__ = [
     "check_can_leave_all",
     "check_password",
     "create_account",
+    "create_api_key",
     "create_team",
     "delete_account",
     "delete_team",
@@ -76,6 +84,7 @@ __all__ = [
     "is_restorable",
     "leave_all",
     "leave_team",
+    "mark_used",
     "offer_new_address",
     "refresh",
     "remove_member",
@@ -84,6 +93,9 @@ __all__ = [
     "remove_favourite",
     "reset_password",
     "restore",
+    "revoke_api_key",
+    "revoke_api_key_as_staff",
+    "revoke_api_keys",
     "revoke_invitation",
     "revoke_invitation_as_staff",
     "send_confirmation_again",

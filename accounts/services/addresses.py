@@ -6,14 +6,15 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from accounts.models import ApiKey, MailKey, User
 from accounts.services import mail_keys
+from accounts.services.deletion import is_fresh_sign_in
+from accounts.services.ending_keys import end_keys
 from accounts.services.mail_keys import Kind
 from accounts.services.sessions import EndReason, end_sessions_of
 from common import audit, mail
-from common.errors import Conflict, Gone, ValidationProblem
+from common.errors import Conflict, Forbidden, Gone, ValidationProblem
 
 
 def send_confirmation(user: User) -> MailKey:
@@ -31,10 +32,7 @@ def send_confirmation_again(*, user_id: uuid.UUID) -> None:
 @transaction.atomic
 def confirm(key: MailKey) -> User:
     """The link of `send_confirmation` was followed. Raises Gone where the person has another address by now."""
-    mail_keys.use(key)
-    user = _locked(key)
-    if user.email.lower() != key.email.lower():
-        raise Gone("This link is for an address that is not yours any more.")
+    user = _owner(key)
     _set_verified(user)
     return user
 
@@ -46,9 +44,7 @@ def prove(key: MailKey) -> User:
     Whatever was set up while nobody had confirmed it may be a stranger's trap: password, sessions, keys and connected
     accounts of an unconfirmed account end here.
     """
-    user = _locked(key)
-    if user.email.lower() != key.email.lower():
-        raise Gone("This link is for an address that is not yours any more.")
+    user = _owner(key)
     if not user.email_verified:
         wipe_credentials(user)
         _set_verified(user)
@@ -56,24 +52,29 @@ def prove(key: MailKey) -> User:
 
 
 def wipe_credentials(user: User) -> None:
-    """Ends every way in that was set up by now; the address alone remains."""
+    """Ends every way in that was set up by now, open links among them; the address alone remains."""
     user.set_unusable_password()
     user.save(update_fields=["password", "updated_at"])
+    mail_keys.withdraw(user.pk)
     end_sessions_of(user_id=user.pk, reason=EndReason.PASSWORD)
     Authenticator.objects.filter(user_id=user.pk).delete()
     SocialAccount.objects.filter(user_id=user.pk).delete()
-    ApiKey.objects.filter(user_id=user.pk, revoked_at=None).update(revoked_at=timezone.now())
+    end_keys(ApiKey.objects.filter(user_id=user.pk), actor=user)
     audit.record(actor=user, action="user.credentials_wiped", target=user, reason="The address was proven by a link.")
 
 
-def ask_to_change(*, user_id: uuid.UUID, email: str, password: str) -> None:
+def ask_to_change(*, user_id: uuid.UUID, session_id: uuid.UUID, email: str, password: str) -> None:
     """Mails a link to the new address, unless it is somebody's already: the answer tells nobody which.
 
-    Raises ValidationProblem (`errors.password`) where the person has a password and this is not it.
+    Raises ValidationProblem (`errors.password`) where the person has a password and this is not it, Forbidden where
+    they have none and have not signed in just now.
     """
     user = User.objects.get(pk=user_id)
-    if user.has_usable_password() and not user.check_password(password):
-        raise ValidationProblem(errors={"password": ["This is not your password."]})
+    if user.has_usable_password():
+        if not user.check_password(password):
+            raise ValidationProblem(errors={"password": ["This is not your password."]})
+    elif not is_fresh_sign_in(session_id):
+        raise Forbidden("Please sign in again: an address can be changed within five minutes of that.")
     offer_new_address(user_id=user_id, email=email)
 
 
@@ -82,15 +83,14 @@ def offer_new_address(*, user_id: uuid.UUID, email: str) -> None:
     """As `ask_to_change`, for who has proven themselves just now."""
     user = User.objects.get(pk=user_id)
     mail_keys.withdraw(user.pk, Kind.CHANGE_EMAIL)
-    if not User.objects.filter(email__iexact=email).exists():
+    if not User.objects.by_email(email).exists():
         mail_keys.send(Kind.CHANGE_EMAIL, email=email, user=user, context={"name": user.display_name})
 
 
 @transaction.atomic
 def change(key: MailKey) -> User:
     """The link of `ask_to_change` was followed; the old address is told. Raises Conflict where somebody was faster."""
-    mail_keys.use(key)
-    user = _locked(key)
+    user = _take(key)
     old, user.email, user.email_verified = user.email, User.objects.normalize_email(key.email), True
     try:
         with transaction.atomic():
@@ -98,7 +98,7 @@ def change(key: MailKey) -> User:
     except IntegrityError as error:
         raise Conflict("This address has an account by now.") from error
     _mirror(user)
-    mail_keys.withdraw(user.pk, Kind.MAGIC_LINK, Kind.RESET, Kind.CONFIRM)
+    mail_keys.withdraw(user.pk)
     mail.send(
         "email_changed",
         to=old,
@@ -117,11 +117,21 @@ def masked(email: str) -> str:
     return f"{name[:1]}…@{host}"
 
 
-def _locked(key: MailKey) -> User:
+def _owner(key: MailKey) -> User:
+    """The person whose address the link was sent to, with the link used up."""
+    user = _take(key)
+    if user.email.lower() != key.email.lower():
+        raise Gone("This link is for an address that is not yours any more.")
+    return user
+
+
+def _take(key: MailKey) -> User:
+    """Uses the link up. The person is locked before it, in the order of whoever withdraws a person's links."""
     people = User.objects.select_for_update(of=("self",), no_key=True)
     user = people.filter(mail_keys=key, is_active=True, anonymised_at=None).first()
     if user is None:
         raise Gone("This account is closed.")
+    mail_keys.use(key)
     return user
 
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts import registry
 from accounts.models import ApiKey, AuthSession, Invitation, MailKey, User
 from accounts.services import second_factor
+from accounts.services.ending_keys import end_keys
 from accounts.services.exports import cancel_exports
 from accounts.services.organizations import leave_all
 from accounts.services.sessions import EndReason, end_sessions_of
@@ -87,7 +88,7 @@ def delete_account(*, user_id: uuid.UUID, actor: User, reason: str = "") -> User
 
 
 def revoke_keys(user: User, actor: User) -> None:
-    ApiKey.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now(), revoked_by=actor)
+    end_keys(ApiKey.objects.filter(user=user), actor=actor)
 
 
 @transaction.atomic

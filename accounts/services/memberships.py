@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import ApiKey, Invitation, Membership, Organization, User
+from accounts.services.ending_keys import end_keys, look_again_at_keys
 from common import audit, mail
 from common.errors import Conflict, Forbidden, NotFound, ValidationProblem
 
@@ -151,10 +152,8 @@ def end_membership(membership: Membership, *, actor: User) -> None:
 
 def revoke_keys(organization_id: uuid.UUID, *, actor: User, user_id: uuid.UUID | None = None) -> None:
     """The organisation's API keys, or those of one member, end at once."""
-    keys = ApiKey.objects.filter(organization_id=organization_id, revoked_at=None)
-    if user_id:
-        keys = keys.filter(user_id=user_id)
-    keys.update(revoked_at=timezone.now(), revoked_by=actor)
+    keys = ApiKey.objects.filter(organization_id=organization_id)
+    end_keys(keys.filter(user_id=user_id) if user_id else keys, actor=actor)
 
 
 def _member(place: Place, membership_id: uuid.UUID) -> Membership:
@@ -182,6 +181,7 @@ def _take_back_invitations_of(membership: Membership) -> None:
 def _set_role(membership: Membership, role: str, actor: User, reason: str = "") -> None:
     before, membership.role = membership.role, role
     membership.save(update_fields=["role", "updated_at"])
+    look_again_at_keys(user_id=membership.user_id, organization_id=membership.organization_id)
     audit.record(
         actor=actor,
         action="membership.role",

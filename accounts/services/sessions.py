@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import AuthSession
+from accounts.services.ending_keys import look_again_at_keys
 from common import sessions
 from common.errors import NotFound
 
@@ -47,6 +48,7 @@ def end_sessions_of(*, user_id: uuid.UUID, reason: str, but: uuid.UUID | None = 
     ids = list(live.select_for_update().order_by("pk").values_list("pk", flat=True))
     live.filter(pk__in=ids).update(ended_at=timezone.now(), end_reason=reason)
     _announce_ends(ids)
+    look_again_at_keys(user_id=user_id)
     return len(ids)
 
 
