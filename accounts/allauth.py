@@ -6,15 +6,15 @@ account itself, its sessions and tokens are ours.
 
 import base64
 import hashlib
-from functools import cached_property
 from typing import Any
 
-import structlog
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ReauthenticationRequired
 from allauth.headless.tokens.strategies.sessions import SessionTokenStrategy
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
@@ -22,20 +22,18 @@ from accounts import services
 from accounts.models import User
 from accounts.session_store import SessionStore
 from accounts.tokens import read_access
-from accounts.web_sessions import device_of, read_claims, session_behind
+from accounts.web_sessions import device_of, end_present_session, proved_recently, read_claims, session_behind
 from common import mail, sessions
 from common.errors import Problem
 from common.middleware import client_address
 
-log = structlog.get_logger(__name__)
-
-# what allauth calls a mail, and our kind of it with its context
-NOTICES: dict[str, tuple[str, dict[str, str]]] = {
-    "mfa/email/totp_activated": ("second_factor_changed", {"change": "totp_added"}),
-    "mfa/email/totp_deactivated": ("second_factor_changed", {"change": "totp_removed"}),
-    "mfa/email/webauthn_added": ("second_factor_changed", {"change": "passkey_added"}),
-    "mfa/email/webauthn_removed": ("second_factor_changed", {"change": "passkey_removed"}),
-    "mfa/email/recovery_codes_generated": ("second_factor_changed", {"change": "recovery_codes"}),
+# what allauth calls a mail, and what it tells of
+CHANGES = {
+    "mfa/email/totp_activated": "totp_added",
+    "mfa/email/totp_deactivated": "totp_removed",
+    "mfa/email/webauthn_added": "passkey_added",
+    "mfa/email/webauthn_removed": "passkey_removed",
+    "mfa/email/recovery_codes_generated": "recovery_codes",
 }
 BEARER = "Bearer "
 
@@ -43,32 +41,51 @@ BEARER = "Bearer "
 class AccountAdapter(DefaultAccountAdapter):
     """Its mails are ours, in the person's language; its tries are counted by the address our proxies tell."""
 
+    def send_notification_mail(self, template_prefix: str, user: Any, *_: Any, **__: Any) -> None:
+        """Passwords are told of by `services.tell_of_new_password`."""
+        if change := CHANGES.get(template_prefix):
+            mail.send(
+                "second_factor_changed",
+                to=user.email,
+                context={"change": change},
+                locale=user.locale,
+                timezone=user.timezone,
+                user_id=user.pk,
+            )
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Passwords are told of by `services.tell_of_new_password`; what nobody mounted here is not mailed."""
-        notice = NOTICES.get(template_prefix)
-        user = context.get("user")
-        if notice is None or not isinstance(user, User):
-            log.debug("mail of allauth's left out", template=template_prefix)
-            return
-        kind, words = notice
-        mail.send(kind, to=user.email, context=words, locale=user.locale, timezone=user.timezone, user_id=user.pk)
+        """Nothing else of allauth's that would mail is mounted here."""
+        raise NotImplementedError(template_prefix)
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request)
+
+    def is_reauthentication_required(self, *, app: str, **_: Any) -> bool:
+        """allauth asks nothing of who has neither a password nor a second factor; here they sign in again."""
+        if not proved_recently(self.request):
+            raise ReauthenticationRequired
+        return False
+
+    def login(self, request: HttpRequest, user: Any) -> None:
+        end_present_session(request)
+        super().login(request, user)
 
 
 class MFAAdapter(DefaultMFAAdapter):
     """Secrets of second factors are encrypted with a key made of SECRET_KEY, or an earlier one of its fallbacks."""
 
-    @cached_property
-    def _box(self) -> MultiFernet:
-        return MultiFernet([_fernet(str(key)) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
-
     def encrypt(self, text: str) -> str:
-        return self._box.encrypt(text.encode()).decode()
+        return _box().encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        return self._box.decrypt(encrypted_text.encode()).decode()
+        return _box().decrypt(encrypted_text.encode()).decode()
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        return super().get_public_key_credential_rp_entity() | {"name": settings.MFA_TOTP_ISSUER}
+
+
+def _box() -> MultiFernet:
+    return MultiFernet([_fernet(str(key)) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
 
 
 def _fernet(secret: str) -> Fernet:
@@ -92,7 +109,9 @@ class TokenStrategy(SessionTokenStrategy):
         if not session.exists(session_token):
             return None
         claims = read_claims(session)
-        return session if claims is None or sessions.is_live(claims.session_id) else None
+        if claims is None:  # perhaps on the way in; one of Django's own sign-in is nobody's
+            return session if SESSION_KEY not in session else None
+        return session if sessions.is_live(claims.session_id) else None
 
     def create_access_token_payload(self, request: HttpRequest) -> dict[str, Any] | None:
         claims = read_claims(request.session)

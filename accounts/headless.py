@@ -4,7 +4,7 @@ Of its addresses those are here that no address of ours serves already: each thi
 `X-Session-Token` or an access token, `browser` clients the session cookie with CSRF.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -14,12 +14,15 @@ from allauth.headless.base import views as base
 from allauth.headless.constants import Client
 from allauth.headless.mfa import views as mfa
 from allauth.headless.tokens import views as tokens
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, include, path
 
+from accounts.api import headless_factors as factors
 from accounts.api.headless_sessions import SessionsView
 from accounts.limits import account_gate
-from common.errors import Problem, answer_problem
+from common.api import has_nul
+from common.errors import PayloadTooLarge, Problem, ValidationProblem, answer_problem
 from common.middleware import client_address
 from common.ratelimits import Gate
 
@@ -32,23 +35,26 @@ ADDRESSES: list[tuple[str, Any, bool]] = [
     ("auth/session", account.SessionView, False),
     ("auth/login", account.LoginView, True),
     ("auth/reauthenticate", account.ReauthenticateView, True),
-    ("auth/2fa/authenticate", mfa.AuthenticateView, True),
-    ("auth/2fa/reauthenticate", mfa.ReauthenticateView, True),
-    ("auth/webauthn/login", mfa.LoginWebAuthnView, True),
-    ("auth/webauthn/authenticate", mfa.AuthenticateWebAuthnView, True),
-    ("auth/webauthn/reauthenticate", mfa.ReauthenticateWebAuthnView, True),
+    ("auth/2fa/authenticate", factors.AuthenticateView, True),
+    ("auth/2fa/reauthenticate", factors.ReauthenticateView, True),
+    ("auth/webauthn/login", factors.LoginWebAuthnView, True),
+    ("auth/webauthn/authenticate", factors.AuthenticateWebAuthnView, True),
+    ("auth/webauthn/reauthenticate", factors.ReauthenticateWebAuthnView, True),
     ("auth/sessions", SessionsView, False),
-    ("account/password/change", account.ChangePasswordView, True),
+    ("account/password/change", factors.ChangePasswordView, True),
     ("account/authenticators", mfa.AuthenticatorsView, False),
     ("account/authenticators/totp", mfa.ManageTOTPView, False),
     ("account/authenticators/recovery-codes", mfa.ManageRecoveryCodesView, False),
-    ("account/authenticators/webauthn", mfa.ManageWebAuthnView, False),
+    ("account/authenticators/webauthn", factors.ManageWebAuthnView, False),
 ]
 APP_ADDRESSES: list[tuple[str, Any, bool]] = [("tokens/refresh", tokens.RefreshTokenView, False)]
 
 
 def gated(view: View, *, door: bool) -> View:
-    """`view` behind the limits of the contract: by address, and at a door by the account named as well."""
+    """`view` behind the limits of the contract: by address, and at a door by the account named as well.
+
+    What no JSON of ours may be (not an object, NUL, too large) does not reach the library.
+    """
 
     @wraps(view)
     def enter(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -56,22 +62,35 @@ def gated(view: View, *, door: bool) -> View:
         gate = Gate(who=client_address(request), preset="auth" if door and writes else "api", write=writes)
         try:
             gate.enter()
-            if door and writes and (email := _email_in(request)):
+            body = _read(request) if writes else {}
+            if door and isinstance(email := body.get("email"), str):
                 account_gate(email).enter()
         except Problem as problem:
-            return answer_problem(request, problem)
-        return view(request, *args, **kwargs)
+            response = answer_problem(request, problem)
+        else:
+            response = view(request, *args, **kwargs)
+        for name, value in gate.headers.items():
+            response.headers[name] = value
+        return response
 
     return enter
 
 
-def _email_in(request: HttpRequest) -> str:
+def _read(request: HttpRequest) -> Mapping[str, Any]:
+    """The body. Raises ValidationProblem, PayloadTooLarge."""
     try:
-        body = orjson.loads(request.body[:MAX_BODY])
-    except ValueError:
-        return ""
-    email = body.get("email") if isinstance(body, dict) else None
-    return email if isinstance(email, str) else ""
+        text = request.body
+    except RequestDataTooBig as error:
+        raise PayloadTooLarge from error
+    if len(text) > MAX_BODY:
+        raise PayloadTooLarge
+    try:
+        body = orjson.loads(text) if text else {}
+    except ValueError as error:
+        raise ValidationProblem("This is not JSON.") from error
+    if not isinstance(body, dict) or has_nul(body):
+        raise ValidationProblem("Please send an object, without NUL characters.")
+    return body
 
 
 def _addresses(client: Client) -> list[URLPattern]:

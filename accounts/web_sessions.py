@@ -1,8 +1,10 @@
 """The web's sign-in: Django's session carries the id of an `AuthSession` and what else the claims say."""
 
+import time
 import uuid
 from typing import Any
 
+from allauth.account import app_settings
 from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY, get_authentication_records
 from allauth.account.internal.userkit import user_id_to_str
 from django.conf import settings
@@ -10,11 +12,11 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
-from accounts import services
+from accounts import selectors, services
 from accounts.models import AuthSession, User
 from accounts.session_store import SessionStore
 from accounts.tokens import Claims
-from common.errors import Problem
+from common.errors import NotFound, Problem
 from common.middleware import client_address
 
 AUTH_SESSION, ORGANIZATION, ROLE = "auth_session", "organization", "role"
@@ -72,6 +74,18 @@ def _method_of(request: HttpRequest, user: User) -> str:
     return str(steps[0]["method"])[:20] if steps else ""
 
 
+def proved_recently(request: HttpRequest) -> bool:
+    """Whether this session's person has signed in, or has proven that it is still them, within five minutes."""
+    steps = get_authentication_records(request, request.user)  # type: ignore[arg-type]
+    return bool(steps) and time.time() - steps[-1]["at"] < app_settings.REAUTHENTICATION_TIMEOUT
+
+
+def end_present_session(request: HttpRequest) -> None:
+    """Before somebody signs in where somebody is signed in: else the earlier session would live on without a cookie."""
+    if claims := read_claims(request.session):
+        services.end_session(session_id=claims.session_id, reason=AuthSession.EndReason.SIGN_OUT)
+
+
 def session_behind(claims: Claims) -> SessionBase | None:
     """The Django session of a session of tokens, for what keeps its state in one (allauth); made when first asked for.
 
@@ -104,8 +118,7 @@ def _remember_first_step(store: SessionBase, row: AuthSession) -> None:
 
 def on_logged_out(*, request: HttpRequest, **_: Any) -> None:
     """Receiver of Django's `user_logged_out`, sent before it empties the session."""
-    if claims := read_claims(request.session):
-        services.end_session(session_id=claims.session_id, reason=AuthSession.EndReason.SIGN_OUT)
+    end_present_session(request)
 
 
 # --- who pays ---------------------------------------------------------------------------------------------------------

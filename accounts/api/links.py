@@ -103,9 +103,6 @@ class ResetPasswordView(DoorView):
 
 
 class CallbackView(DoorView):
-    def get_permissions(self) -> list:
-        return []
-
     @extend_schema(
         operation_id="auth_callback_look",
         parameters=[OpenApiParameter("key", required=True, description=KEY_HELP)],

@@ -38,7 +38,7 @@ class EndedOutput(serializers.Serializer):
 
 
 class NewEmailInput(InputSerializer):
-    """The new address, and the password (for who has one)."""
+    """The new address, and the password; who has none must have signed in within five minutes."""
 
     email = serializers.EmailField(max_length=254)
     password = fields.Text(max_length=services.MAX_PASSWORD, trim_whitespace=False, required=False, default="")
@@ -74,5 +74,5 @@ class EmailView(TroupeView):
     def post(self, request: Request) -> Response:
         """Mails a link to the new address; following it makes the address mine. The old one is told."""
         body = self.valid(NewEmailInput, request)
-        services.ask_to_change(user_id=self.user_id, email=body["email"], password=body["password"])
+        services.ask_to_change(user_id=self.user_id, session_id=self.claims.session_id, **body)
         return accepted()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY, record_authentication
+from allauth.account.internal.flows.login import record_authentication
 from django.conf import settings
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -12,6 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.models import User
 from accounts.services import second_factor
+from accounts.web_sessions import end_present_session
 
 PENDING = "pending_sign_in"
 
@@ -48,8 +49,8 @@ def enter_web(request: HttpRequest, user: User, method: str, next_path: str | No
 
 def log_in(request: HttpRequest, user: User, method: str, **details: Any) -> None:
     """The session of the web, in which allauth too reads how and when the person signed in."""
-    request.session.pop(PENDING, None)
-    request.session.pop(AUTHENTICATION_METHODS_SESSION_KEY, None)
+    end_present_session(request)
+    request.session.flush()
     record_authentication(request, user, method=method, reauthenticated=True, **details)
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
 

@@ -87,8 +87,10 @@ def show_link(request: HttpRequest, row: MailKey) -> HttpResponse:
 
 
 def refused(request: HttpRequest, problem: Problem) -> HttpResponse:
-    status = problem.status if problem.status in {409, 410, 429, 503} else 400
-    return render(request, "accounts/link_refused.html", {"reason": problem.detail, "problem": problem}, status=status)
+    status = problem.status if problem.status in {403, 409, 410, 429, 503} else 400
+    reason = " ".join(problem.errors.get("key", [])) if problem.errors else ""
+    context = {"reason": reason or problem.detail, "again": status in {429, 503}}
+    return render(request, "accounts/link_refused.html", context, status=status)
 
 
 @method_decorator([never_cache, sensitive_post_parameters("password")], name="dispatch")
@@ -112,7 +114,7 @@ class ResetPasswordPage(View):
             if problem.status == 410 or "key" in (problem.errors or {}):
                 return refused(request, problem)
             form.add_problem(problem)
-            return self.show(form, status=400)
+            return self.show(form, status=problem.status if problem.status in {429, 503} else 400)
         return render(request, "accounts/link_done.html", {"kind": Kind.RESET})
 
     def show(self, form: NewPasswordForm, status: int = 200) -> HttpResponse:

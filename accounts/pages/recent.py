@@ -5,10 +5,11 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
-from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
+
+from accounts.web_sessions import proved_recently
 
 View = Callable[..., HttpResponseBase]
 
@@ -20,7 +21,7 @@ def recently_proven(view: View) -> View:
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return redirect_to_login(request.path)
-        if not did_recently_reauthenticate(request):
+        if not proved_recently(request):
             return HttpResponseRedirect(f"{reverse('security_confirm')}?{urlencode({'next': request.path})}")
         return view(request, *args, **kwargs)
 

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from allauth.mfa.base.internal.flows import post_authentication
+from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.internal import auth as webauthn
-from django.core.exceptions import ValidationError
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
@@ -13,11 +13,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
+from accounts.api.headless_factors import AuthenticateInput
 from accounts.forms import CodeForm
 from accounts.models import User
 from accounts.pages.entrance import PENDING, go_on_to, log_in
 from accounts.services import second_factor
 from common.errors import Problem, Unauthenticated, ValidationProblem, problem_response
+from common.middleware import client_address
+from common.ratelimits import Gate
 
 MAX_CREDENTIAL = 64 * 1024  # bytes
 
@@ -36,13 +39,14 @@ class SecondFactorPage(View):
         try:
             user, method = pending_person(request)
             second_factor.check_code(user, form.cleaned_data["code"])
-        except Unauthenticated:
+            return pass_on(request, user, method)
+        except Unauthenticated as problem:
             request.session.pop(PENDING, None)
+            messages.error(request, problem.detail)
             return redirect("sign_in")
         except Problem as problem:
             form.add_problem(problem)
             return self.show(form, status=problem.status if problem.status in {429, 503} else 400)
-        return pass_on(request, user, method)
 
     def show(self, form: CodeForm, status: int = 200) -> HttpResponse:
         factors = self.request.session.get(PENDING, {}).get("factors", [])
@@ -62,15 +66,13 @@ class PasskeyFactor(View):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         try:
+            Gate(who=client_address(request), preset="auth", write=True).enter()
             user, method = pending_person(request)
-            credential = read_credential(request)
-            authenticator = webauthn.complete_authentication(user, credential)
-        except ValidationError:
-            return problem_response(ValidationProblem("This passkey is not one of this account's."))
+            authenticator = checked_passkey(request, user)
+            authenticator.record_usage()
+            return JsonResponse({"next": pass_on(request, user, method).headers["Location"]})
         except Problem as problem:
             return problem_response(problem)
-        post_authentication(request, authenticator)
-        return JsonResponse({"next": pass_on(request, user, method).headers["Location"]})
 
 
 def pending_person(request: HttpRequest) -> tuple[User, str]:
@@ -87,11 +89,17 @@ def pass_on(request: HttpRequest, user: User, method: str) -> HttpResponse:
     return go_on_to(go_on)
 
 
-def read_credential(request: HttpRequest) -> dict[str, Any]:
-    """Raises ValidationError for what no passkey says."""
+def checked_passkey(request: HttpRequest, user: User) -> Authenticator:
+    """The passkey of theirs that has signed what this browser was given. Raises ValidationProblem."""
+    form = AuthenticateInput(_read_body(request), user=user)
+    if not form.is_valid():
+        raise ValidationProblem("This passkey is not one of this account's.")
+    return form.cleaned_data["credential"]
+
+
+def _read_body(request: HttpRequest) -> Any:
     try:
-        credential = json.loads(request.body[:MAX_CREDENTIAL])["credential"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValidationError("This is not a passkey's answer.") from error
-    webauthn.parse_authentication_response(credential)
-    return credential
+        body = json.loads(request.body[:MAX_CREDENTIAL])
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

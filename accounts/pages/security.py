@@ -22,17 +22,23 @@ from accounts.limits import account_gate
 from accounts.models import User
 from accounts.pages.entrance import go_on_to, safe_next
 from accounts.pages.recent import recently_proven
+from accounts.providers import title_of
 from accounts.services import passwords, second_factor
 from accounts.web_sessions import device_of
 from common.errors import NotFound, Problem, ValidationProblem
 
 Type = Authenticator.Type
-WAYS = {"password": "with your password", "magic_link": "by a mailed link", "passkey": "with a passkey"}
+WAYS = {"": "", "password": "with your password", "magic_link": "by a mailed link", "passkey": "with a passkey"}
 
 
 def me(request: HttpRequest) -> User:
     assert isinstance(request.user, User)
     return request.user
+
+
+def way_in(method: str) -> str:
+    """How somebody came in, in words."""
+    return WAYS[method] if method in WAYS else f"with {title_of(method)}"
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -76,7 +82,12 @@ class FormPage(LoginRequiredMixin, View):
         raise NotImplementedError
 
     def show(self, form: ProblemForm, status: int = 200) -> HttpResponse:
-        return render(self.request, self.template, {"form": form, "next": safe_next(self.request)}, status=status)
+        context = {"form": form, "next": safe_next(self.request), **self.context()}
+        return render(self.request, self.template, context, status=status)
+
+    def context(self) -> dict[str, Any]:
+        """What else the template shows."""
+        return {}
 
 
 class ConfirmPage(FormPage):
@@ -87,15 +98,26 @@ class ConfirmPage(FormPage):
 
     def act(self, request: HttpRequest, fields: dict[str, Any]) -> HttpResponse:
         user, proof = me(request), fields["proof"]
-        if not (user.has_usable_password() and user.check_password(proof)):
-            if not second_factor.factors_of(user):
-                raise ValidationProblem(errors={"proof": ["This is not your password."]})
-            try:
-                second_factor.check_code(user, proof)
-            except ValidationProblem as problem:
-                raise ValidationProblem(errors={"proof": ["This is neither your password nor a code."]}) from problem
-        record_authentication(request, user, method="password", reauthenticated=True)
+        if user.has_usable_password() and user.check_password(proof):
+            method = "password"
+        elif second_factor.factors_of(user):
+            self.check_code(user, proof)
+            method = "mfa"
+        else:
+            raise ValidationProblem(errors={"proof": ["This is not your password."]})
+        record_authentication(request, user, method=method, reauthenticated=True)
         return go_on_to(safe_next(request))
+
+    def check_code(self, user: User, proof: str) -> None:
+        try:
+            second_factor.check_code(user, proof)
+        except ValidationProblem as problem:
+            raise ValidationProblem(errors={"proof": ["This is neither your password nor a code."]}) from problem
+
+    def context(self) -> dict[str, Any]:
+        user = me(self.request)
+        factors = second_factor.factors_of(user)
+        return {"can_type": user.has_usable_password() or bool(factors), "has_passkey": Type.WEBAUTHN in factors}
 
 
 @method_decorator(recently_proven, name="dispatch")
@@ -143,9 +165,7 @@ class SessionsPage(LoginRequiredMixin, View):
     def get(self, request: HttpRequest) -> HttpResponse:
         current = request.claims.session_id  # type: ignore[attr-defined]
         rows = selectors.live_sessions(me(request).pk)
-        sessions = [
-            selectors.session_data(row, current_id=current) | {"way": WAYS.get(row.method, row.method)} for row in rows
-        ]
+        sessions = [selectors.session_data(row, current_id=current) | {"way": way_in(row.method)} for row in rows]
         return render(request, "accounts/sessions.html", {"sessions": sessions})
 
     def post(self, request: HttpRequest) -> HttpResponse:

@@ -26,6 +26,7 @@ from accounts.pages.entrance import enter_web, go_on_to, safe_next, safe_path
 from accounts.providers import Identity, configured, switched_off, title_of
 from accounts.selectors.connections import connections_of
 from accounts.services import connections, social
+from accounts.web_sessions import proved_recently
 from common.errors import NotFound, Problem
 from common.middleware import client_address
 from common.ratelimits import Gate

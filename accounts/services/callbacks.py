@@ -6,7 +6,7 @@ from accounts.models import MailKey, User
 from accounts.services import addresses, mail_keys, second_factor
 from accounts.services.devices import Device
 from accounts.services.mail_keys import Kind
-from accounts.services.signing_in import SignedIn, start_token_session
+from accounts.services.signing_in import SignedIn, refuse_banned, start_token_session
 from common.errors import ValidationProblem
 
 SIGNING_IN = (Kind.MAGIC_LINK, Kind.OAUTH)
@@ -45,13 +45,15 @@ def check_second_factor(row: MailKey, code: str | None) -> None:
 
 @transaction.atomic
 def open_link(row: MailKey) -> User:
-    """Uses the link up; the person it signs in. Raises Gone."""
-    mail_keys.use(row)
+    """Uses the link up; the person it signs in. Raises Gone, and Forbidden `BANNED`, which leaves it as it was."""
     if row.kind == Kind.OAUTH:
         from accounts.services import social  # it signs people in as well
 
+        mail_keys.use(row)
         return social.complete(row)
-    return addresses.prove(row)
+    user = addresses.prove(row)
+    refuse_banned(user)
+    return user
 
 
 def method_of(row: MailKey) -> str:

@@ -74,8 +74,8 @@ def use(key: MailKey) -> None:
 
 
 def withdraw(user_id: uuid.UUID, *kinds: Kind) -> None:
-    """Links of these kinds that are still open stop working: there is a new one, or what they were for is done."""
-    MailKey.objects.filter(user_id=user_id, kind__in=kinds, used_at=None).update(used_at=timezone.now())
+    """Links of these kinds (of all, where none is named) that are still open stop working."""
+    MailKey.objects.filter(user_id=user_id, kind__in=kinds or Kind, used_at=None).update(used_at=timezone.now())
 
 
 def forget_old() -> int:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts import devices
 from accounts.models import MailKey, User
 from accounts.services import addresses, mail_keys
+from accounts.services.deletion import is_restorable
 from accounts.services.devices import Device
 from accounts.services.mail_keys import Kind
 from accounts.services.sessions import EndReason, end_sessions_of
@@ -22,8 +23,8 @@ def send_link(kind: Kind, email: str) -> None:
 
     Runs in a job, so that no answer can tell, nor the time it takes, whether there is such an account.
     """
-    user = User.objects.filter(email__iexact=email, is_active=True, anonymised_at=None).first()
-    if user is not None:
+    user = User.objects.by_email(email).filter(is_active=True).first()
+    if user is not None and (user.deleted_at is None or is_restorable(user)):
         mail_keys.send(kind, email=user.email, user=user, context={})
 
 
@@ -46,7 +47,6 @@ def reset_password(*, key: str, password: str, device: Device) -> User:
 
 @transaction.atomic
 def _reset(row: MailKey, password: str, device: Device) -> User:
-    mail_keys.use(row)
     user = addresses.prove(row)
     if user.deleted_at:
         raise Gone("This account was deleted. Signing in by a link brings it back.")
@@ -65,7 +65,8 @@ def set_password(*, user: User, password: str, device: Device, keep_session: uui
 @transaction.atomic
 def tell_of_new_password(*, user: User, device: Device, keep_session: uuid.UUID | None = None) -> None:
     """What follows a new password: open links and other sessions end, the audit trail and the person are told."""
-    mail_keys.withdraw(user.pk, Kind.RESET, Kind.MAGIC_LINK)
+    # whoever had the old password may have asked for another address as well
+    mail_keys.withdraw(user.pk, Kind.RESET, Kind.MAGIC_LINK, Kind.CHANGE_EMAIL)
     end_sessions_of(user_id=user.pk, reason=EndReason.PASSWORD, but=keep_session)
     audit.record(actor=user, action="user.password_changed", target=user)
     mail.send(

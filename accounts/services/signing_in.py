@@ -43,7 +43,7 @@ def check_password(*, email: str, password: str) -> User:
     user = authenticate(email=email, password=password)
     if not isinstance(user, User):
         raise Unauthenticated("The address and the password do not fit together.")
-    _refuse_banned(user)
+    refuse_banned(user)
     return user
 
 
@@ -113,13 +113,14 @@ def _admit(user: User) -> Any:
     may_enter = Q(is_active=True, deleted_at=None) & (Q(banned_until=None) | Q(banned_until__lte=now))
     if not User.objects.filter(may_enter, pk=user.pk).update(last_seen_at=now):
         user.refresh_from_db()
-        _refuse_banned(user)
+        refuse_banned(user)
         raise Unauthenticated
     user.last_seen_at = now
     return now
 
 
-def _refuse_banned(user: User) -> None:
+def refuse_banned(user: User) -> None:
+    """Raises Forbidden `BANNED`, which says until when."""
     if user.is_banned:
         assert user.banned_until
         raise Forbidden(f"This account is banned until {user.banned_until:%Y-%m-%d %H:%M} UTC.", code="BANNED")

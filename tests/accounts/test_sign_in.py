@@ -66,8 +66,8 @@ def test_an_unknown_address_takes_as_long_as_a_wrong_password(api, ann, make_use
     assert quickest("nopassword@example.org") > known / 2
 
 
-@pytest.mark.parametrize("fields", [{"is_active": False}, {"deleted_at": timezone.now()}])
-def test_who_is_closed_or_deleted_is_unknown(api, ann, fields):
+@pytest.mark.parametrize("fields", [{"is_active": False}, {"deleted_at": timezone.now() - timedelta(days=30)}])
+def test_who_is_closed_or_left_a_month_ago_is_unknown(api, ann, fields):
     User.objects.update(**fields)
     assert problem(api.post("login", body())) == (401, "UNAUTHENTICATED")
 
