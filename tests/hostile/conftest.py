@@ -130,6 +130,7 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
     """Everything of the owner's that has an id, none of it public, by the name of its field in the API."""
     from characters.services import create_persona, put_lorebook, remember
     from chat import services
+    from notifications.services import notify
 
     persona = create_persona(user_id=owner.id, fields={"name": "The lodger", "description": "Keeps odd hours."})
     memory = remember(user_id=owner.id, character_id=character.pk, text="She is afraid of geese.")
@@ -140,6 +141,8 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
     sent = services.send_message(conversation_id=conversation, user_id=owner.id, text="It rains again, doesn't it?")
     assert sent.reply is not None
     write_reply(sent.reply)
+    notification = notify(user_id=owner.id, kind="organization_invited", title="Come in", body="We have Odile.")
+    assert notification is not None
     type(character).objects.filter(pk=character.pk).update(visibility="private")
     return {
         "character": character.pk,
@@ -149,6 +152,7 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
         "message": sent.message["id"],
         "reply_to": sent.message["id"],
         "written": sent.reply["id"],
+        "notification": notification.pk,
         "organization": owner.organization_id,
     }
 

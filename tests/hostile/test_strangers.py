@@ -48,7 +48,8 @@ def test_the_owners_things_are_not_found_by_anybody_else(who, things, caller, re
 
 def test_a_stranger_learns_nothing_from_how_the_answer_is_put(things, stranger, caller, trying):
     """What is there and private answers as what never was."""
-    nobodys = things | {name: uuid.uuid4() for name in ("character", "persona", "memory", "conversation", "message")}
+    names = ("character", "persona", "memory", "conversation", "message", "notification")
+    nobodys = things | {name: uuid.uuid4() for name in names}
     for door in BY_ID:
         with trying(str(door)):
             answers = []
@@ -68,7 +69,9 @@ def test_who_is_not_signed_in_gets_no_further(things, caller, trying):
 
 def test_no_list_and_no_answer_mentions_what_is_the_owners(things, stranger, caller, trying):
     """A stranger's own lists, and their own writes with the owner's ids in the body."""
-    private = [str(things[name]) for name in ("persona", "memory", "conversation", "message", "written")]
+    private = [
+        str(things[name]) for name in ("persona", "memory", "conversation", "message", "written", "notification")
+    ]
     for door in doors.api_doors():
         if door.names or door.route in ("/api/schema", "/api/docs"):
             continue
