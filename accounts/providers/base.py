@@ -71,6 +71,7 @@ class SignInProvider:
     variables: ClassVar[tuple[str, ...]]
     scope: ClassVar[tuple[str, ...]]
     reader_class: ClassVar[type[OAuth2Provider]]
+    id_claim: ClassVar[str]
     verified_claim: ClassVar[str] = ""  # which of its claims says that it has verified the address
 
     def __init__(self, client_id: str, client_secret: str, base_url: str = "") -> None:
@@ -111,11 +112,12 @@ class SignInProvider:
             adapter = self._adapter(redirect_uri, nonce)
             tokens = self._exchange(self._client(adapter), code, verifier)
             login = adapter.complete_login(None, self.app, adapter.parse_token(tokens), response=tokens)
-            return self.read(login.account.uid, login.account.extra_data)
+            return self.read(login.account.extra_data)
 
-    def read(self, uid: str, claims: dict[str, Any]) -> Identity:
+    def read(self, claims: dict[str, Any]) -> Identity:
         """What the site says of the person. Raises ValueError for an id that is none."""
-        if not uid.isprintable() or not 0 < len(uid) <= LONGEST_UID:
+        uid = claims[self.id_claim]
+        if not isinstance(uid, str) or not uid.isprintable() or not 0 < len(uid) <= LONGEST_UID:
             raise ValueError("not an id")
         email = valid_email_or_none(claims.get("email")) or ""
         if len(email) > LONGEST_EMAIL:

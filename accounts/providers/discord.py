@@ -19,6 +19,7 @@ class Discord(SignInProvider):
     variables = ("DISCORD_CLIENT_ID", "DISCORD_CLIENT_SECRET")
     scope = ("identify", "email")
     reader_class = DiscordProvider
+    id_claim = "id"
     verified_claim = "verified"
 
     @property

@@ -31,6 +31,7 @@ class Google(SignInProvider):
     variables = ("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET")
     scope = ("openid", "email", "profile")
     reader_class = GoogleProvider
+    id_claim = "sub"
     verified_claim = "email_verified"
 
     @property
@@ -51,7 +52,7 @@ class Google(SignInProvider):
                 claims = self.claims(credential)
             except (jwt.PyJWTError, OAuth2Error):
                 raise Unauthenticated("This is no valid sign-in of Google's. Please try again.") from None
-            return self.read(str(claims["sub"]), claims)
+            return self.read(claims)
 
     def claims(self, id_token: str, nonce: str | None = None) -> dict[str, Any]:
         return read_id_token(

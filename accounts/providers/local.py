@@ -38,6 +38,7 @@ class Local(SignInProvider):
     variables = ("LOCAL_IDENTITY_URL", "LOCAL_IDENTITY_SECRET")
     scope = ("openid", "email", "profile")
     reader_class = OpenIDConnectProvider
+    id_claim = "sub"
     verified_claim = "email_verified"
 
     def app_fields(self) -> dict[str, Any]:

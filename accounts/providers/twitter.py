@@ -19,6 +19,7 @@ class Twitter(SignInProvider):
     variables = ("TWITTER_CLIENT_ID", "TWITTER_CLIENT_SECRET")
     scope = ("users.read", "tweet.read")
     reader_class = TwitterOAuth2Provider
+    id_claim = "id"
 
     @property
     def form_targets(self) -> tuple[str, ...]:

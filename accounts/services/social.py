@@ -153,7 +153,8 @@ def _resolve(identity: Identity) -> User | Pending:
             "There is an account with this address, which nobody has confirmed. Please choose a new password by "
             f"“Forgotten password”, and then connect {title_of(identity.provider)} in your account."
         )
-    if user.is_active and not user.is_banned:
+    # looked for once more: who came by it at the same moment had the person's row before us
+    if user.is_active and not user.is_banned and find_account(identity) is None:
         add_account(user, identity)
     return user
 

@@ -69,7 +69,8 @@ def test_people_come_back_to_our_own_addresses(program, settings, address):
 @pytest.mark.parametrize(
     "address",
     [
-        "", "/", "back", "https://evil.example/", "http://127.0.0.1:8001/", "https://127.0.0.1:8000/", "//127.0.0.1:8000/",
+        "", "/", "back", "https://evil.example/", "http://127.0.0.1:8001/", "https://127.0.0.1:8000/",
+        "//127.0.0.1:8000/",
         "http://127.0.0.1:8000@evil.example/", "http://evil.example@127.0.0.1:8000/", "http://127.0.0.1:8000.evil.example/",
         "http://127.0.0.1:8000\\@evil.example/", "http://127.0.0.1:80%2500/", "http://127.0.0.1:99999999/", "http://[::1",
         "javascript:alert(1)", "stage://signed-in/more", "stage://Signed-in", "http://127.0.0.1:8000/%00",
@@ -271,7 +272,9 @@ def test_tries_are_limited(program, settings):
 # --- without an address -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("provider", "person"), [("twitter", VERA), ("local", NILS), ("google", UMA), ("discord", UMA)])
+@pytest.mark.parametrize(
+    ("provider", "person"), [("twitter", VERA), ("local", NILS), ("google", UMA), ("discord", UMA)]
+)
 def test_who_has_no_verified_address_is_asked_for_one(program, provider, person):
     with unchanged():
         response = program.sign_in(provider, person)
