@@ -52,4 +52,3 @@ def clean_display_name(text: str) -> str:
     if any(unicodedata.category(sign) in {"Cc", "Cs", "Co"} or sign in TURNING for sign in name):
         raise ValueError("Use letters, digits and signs that can be seen.")
     return unicodedata.normalize("NFC", name)
-

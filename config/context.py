@@ -13,10 +13,6 @@ from accounts.preferences import DEFAULTS, kept_by
 from accounts.selectors import teams_of
 from accounts.tokens import Claims
 from accounts.web_sessions import acting_organization, remember_surroundings
-from accounts import locales
-from accounts.models import User
-from accounts.preferences import DEFAULTS, kept_by
-from accounts.web_sessions import remember_surroundings
 from billing.selectors import wallet_data
 from notifications.selectors import unread_count
 
