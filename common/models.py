@@ -136,7 +136,9 @@ class OutgoingMail(BaseModel):
             models.Index(fields=["next_try_at"], condition=Q(status="queued"), name="mail_due"),
             models.Index(fields=["lease_until"], condition=Q(status="sending"), name="mail_leased"),
             models.Index(fields=["provider_message_id"], condition=~Q(provider_message_id=""), name="mail_at_provider"),
-            models.Index(fields=["to"], name="mail_to"),
+            models.Index(
+                fields=["to"], name="mail_to", opclasses=["varchar_pattern_ops"]
+            ),  # its beginning is looked for
             models.Index(fields=["user_id"], condition=Q(user_id__isnull=False), name="mail_of_person"),
             models.Index(fields=["created_at"], name="mail_age"),
         ]
@@ -183,6 +185,7 @@ class MailSuppression(BaseModel):
         constraints = [
             models.UniqueConstraint(fields=["address"], condition=Q(lifted_at=None), name="mail_suppressed_once")
         ]
+        indexes = [models.Index(fields=["address"], name="mail_suppressed", opclasses=["varchar_pattern_ops"])]
 
     def __str__(self) -> str:
         return f"{self.reason} {self.id}"

@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 
 from common.admin import ReadOnlyAdmin, ReasonAdmin
+from common.mail import admin as mail_admin  # noqa: F401  # registers itself
 from config import queues  # noqa: F401  # registers itself
 
 admin.site.index_title = "Overview"

@@ -88,4 +88,5 @@ class MailSuppressionAdmin(ReadOnlyAdmin):
 @admin.register(MailEvent)
 class MailEventAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "kind", "mail", "provider_message_id", "description")
+    list_select_related = ("mail",)
     list_filter = ("kind",)

@@ -22,19 +22,22 @@ TOLD = {delivery.value for delivery in GRAVITY if delivery}
 TEXT_LENGTH = 1000
 
 
+def is_told(event: AnymailTrackingEvent) -> bool:
+    """Whether an event of this kind is kept. Opened, clicked and whatever else there is are none of ours."""
+    return event.event_type in TOLD
+
+
 @transaction.atomic
 def record(event: AnymailTrackingEvent) -> None:
-    """Takes in one event; what is none of ours to act on (opened, clicked) is passed over."""
-    if event.event_type not in TOLD:
-        return
+    """Takes in one event that has an id and a message's id."""
     mail = _mail_of(event)
-    detail = (event.description or "").replace("\x00", "")[:TEXT_LENGTH]
+    message_id, detail = _storable(event.message_id, 200), _storable(event.description or "", TEXT_LENGTH)
     _, is_new = MailEvent.objects.get_or_create(
-        event_id=event.event_id[:200],
+        event_id=_storable(event.event_id, 200),
         defaults={
             "kind": event.event_type,
             "mail": mail,
-            "provider_message_id": (event.message_id or "")[:200],
+            "provider_message_id": message_id,
             "description": detail,
             "occurred_at": event.timestamp,
         },
@@ -70,9 +73,7 @@ def _mail_of(event: AnymailTrackingEvent) -> OutgoingMail | None:
     ours = _as_uuid(event.metadata.get("mail") if isinstance(event.metadata, dict) else None)
     if ours and (mail := OutgoingMail.objects.filter(pk=ours).first()):
         return mail
-    if not event.message_id:
-        return None
-    return OutgoingMail.objects.filter(provider_message_id=event.message_id).first()
+    return OutgoingMail.objects.filter(provider_message_id=_storable(event.message_id, 200)).first()
 
 
 def _reason_to_stop(event: AnymailTrackingEvent) -> MailSuppression.Reason | None:
@@ -85,7 +86,12 @@ def _reason_to_stop(event: AnymailTrackingEvent) -> MailSuppression.Reason | Non
 
 def _is_permanent(told: Any) -> bool:
     """A full mailbox (`Transient`) may take the next mail."""
-    return str(told["data"].get("bounce", {}).get("type", "")).lower() == "permanent"
+    return str((told["data"].get("bounce") or {}).get("type", "")).lower() == "permanent"
+
+
+def _storable(text: str, length: int) -> str:
+    """Without what PostgreSQL refuses: NUL, and halves of characters."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "")[:length]
 
 
 def _as_uuid(value: Any) -> uuid.UUID | None:

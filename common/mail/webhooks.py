@@ -4,12 +4,13 @@ from typing import Any
 
 from anymail.webhooks.resend import ResendTrackingWebhookView
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from common.errors import MethodNotAllowed, NotFound, ValidationProblem
-from common.mail.following import record
+from common.errors import MethodNotAllowed, NotFound, PayloadTooLarge, ValidationProblem
+from common.mail.following import is_told, record
 
 
 class ResendWebhookView(ResendTrackingWebhookView):
@@ -17,15 +18,17 @@ class ResendWebhookView(ResendTrackingWebhookView):
         raise MethodNotAllowed
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """200 for what is taken in, again or not at all ours; 400 for what Resend did not sign, or nobody can read."""
+        """200 for what is taken in, was before, or is none of ours; 400 for what nobody signed or can read."""
         try:
             self.run_validators(request)
             events = self.parse_events(request)
+        except RequestDataTooBig as error:
+            raise PayloadTooLarge from error
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise ValidationProblem("This event could not be read.") from error
-        for event in events:
-            if not event.event_id:
-                raise ValidationProblem("This event has no id.")
+        for event in filter(is_told, events):
+            if not event.event_id or not isinstance(event.message_id, str):
+                raise ValidationProblem("This event does not say what it is about.")
             record(event)
         return HttpResponse()
 

@@ -32,8 +32,9 @@ class SMTPServer:
     def __init__(self, *, tls: str | None = None, certificate: Path | None = None, password: bool = False) -> None:
         self.mails: list[Envelope] = []
         self.sessions: list[Session] = []
-        self.hold = threading.Event()  # cleared: a mail's end is answered at once
+        self.hold = threading.Event()  # while it is set, no mail's end is answered
         self.arrived = threading.Event()
+        self.cut_off = threading.Event()  # set when a caller goes away while it waits
         self._recipients: deque[str] = deque()
         self._ends: deque[str] = deque()
         self.port = free_port()
@@ -83,8 +84,12 @@ class SMTPServer:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         self.arrived.set()
-        while self.hold.is_set():
-            await asyncio.sleep(0.01)
+        try:
+            while self.hold.is_set():
+                await asyncio.sleep(0.01)
+        except asyncio.CancelledError:
+            self.cut_off.set()
+            raise
         if self._ends:
             answer = self._ends.popleft()
             if not answer:
