@@ -44,14 +44,22 @@ def test_the_pages_a_visitor_sees(window, odile, screen):
             assert pages.small_targets(page) == []
 
 
+def invite(member):
+    from notifications.services import notify
+
+    notify(user_id=member.user.pk, kind="organization_invited", title="Somebody invites you", body="Come in.")
+
+
 @screens
 def test_the_pages_a_member_sees(window, mira, talk, odile, screen):
     from characters.models import Character
 
     chat = talk(mira, DEMO)
     own = Character.objects.create(creator=mira.user, name="Ilse", age=70, gender="female")
+    invite(mira)
     page = window(mira, **screen)
     paths = ["/", f"/characters/{odile.pk}", "/chats", chat, "/wallet", "/my/characters", "/characters/new"]
+    paths.append("/notifications")
     for path in [*paths, f"/characters/{own.pk}/edit", f"/characters/{own.pk}/delete"]:
         page.goto(path)
         expect(page.locator("h1")).to_be_attached()
@@ -63,7 +71,7 @@ def test_the_pages_a_member_sees(window, mira, talk, odile, screen):
 @screens
 def test_the_pages_that_are_empty_at_first(window, join, screen):
     page = window(join(), **screen)
-    for path in ("/chats", "/my/characters"):
+    for path in ("/chats", "/my/characters", "/notifications"):
         page.goto(path)
         pages.check(page)
 
