@@ -27,7 +27,7 @@ Found = Sequence[bytes | None] | None
 SHARED_SECONDS = 30  # likes and messages of others show in lists at most this late
 
 ETAG = OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER, description="Answers 304 where it still holds.")
-ANYBODY: Any = [{}, {"bearer": []}, {"cookie": []}]  # signing in is not needed, and shows more
+ANYBODY: Any = [{}, {"api_key": ["chat"]}, {"bearer": []}, {"cookie": []}]  # signing in is not needed, and shows more
 FILTERS = [
     OpenApiParameter(
         "search", {"type": "string", "maxLength": limits.SEARCH}, description="Words of the name or the description."
@@ -95,6 +95,8 @@ def with_likes(body: bytes, user_id: uuid.UUID) -> bytes:
 
 class PubliclyRead(TroupeView):
     """Everybody may read it; to write one signs in."""
+
+    scope = "chat"
 
     @property
     def public(self) -> bool:  # type: ignore[override]
@@ -235,6 +237,7 @@ class LorebookView(PubliclyRead):
 
 
 class ImagesView(TroupeView):
+    scope = "chat"
     public = True
 
     @extend_schema(
@@ -253,6 +256,8 @@ class ImagesView(TroupeView):
 
 
 class MemoriesView(TroupeView):
+    scope = "chat"
+
     @extend_schema(
         operation_id="characters_memories",
         parameters=[*PAGE],
@@ -275,6 +280,8 @@ class MemoriesView(TroupeView):
 
 
 class MemoryView(TroupeView):
+    scope = "chat"
+
     @extend_schema(operation_id="characters_forget", responses={204: None})
     def delete(self, request: Request, character_id: uuid.UUID, memory_id: uuid.UUID) -> HttpResponse:
         """It forgets one thing about the caller."""

@@ -17,6 +17,7 @@ from common.rendering import Response
 
 
 class PersonasView(TroupeView):
+    scope = "chat"
     idempotent = True
 
     @extend_schema(operation_id="personas_list", parameters=PAGE, responses={200: shapes.PersonaPageShape})
@@ -33,6 +34,8 @@ class PersonasView(TroupeView):
 
 
 class PersonaView(TroupeView):
+    scope = "chat"
+
     @extend_schema(operation_id="personas_retrieve", responses={200: shapes.PersonaShape})
     def get(self, request: Request, persona_id: uuid.UUID) -> Response:
         return Response(persona_data(get_persona(persona_id, self.user_id)))

@@ -10,6 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from accounts.selectors import paying_organization
+from accounts.tokens import Claims
 from chat import inputs, outputs, selectors, services, topics
 from common.api import TroupeView, no_content
 from common.errors import ValidationProblem
@@ -39,7 +40,13 @@ def send_windows(request: Request, conversation_id: uuid.UUID) -> Sequence[tuple
     return [("chat:dm:send", who), ("chat:dm:send:burst", who)]
 
 
+def key_of(claims: Claims) -> services.ByKey | None:
+    """Who pays, where a program calls with an API key."""
+    return services.ByKey(claims.api_key_id, claims.organization_id) if claims.api_key_id else None
+
+
 class ConversationsView(TroupeView):
+    scope = "chat"
     idempotent = True
 
     @extend_schema(
@@ -88,6 +95,8 @@ class ConversationsView(TroupeView):
 
 
 class ConversationView(TroupeView):
+    scope = "chat"
+
     @extend_schema(operation_id="conversations_read", responses=outputs.ConversationOutput)
     def get(self, request: Request, conversation_id: uuid.UUID) -> Response:
         return Response(selectors.get_conversation_for(conversation_id, self.user_id))
@@ -115,6 +124,7 @@ class ConversationView(TroupeView):
 
 
 class MessagesView(TroupeView):
+    scope = "chat"
     idempotent = True
 
     def windows(self, request: Request) -> Sequence[tuple[str, str]]:
@@ -151,11 +161,14 @@ class MessagesView(TroupeView):
             client_id=body["client_id"],
             reply_to=body["reply_to"],
             answer=body["reply"],
+            key=key_of(self.claims),
         )
         return Response({"message": sent.message, "reply": sent.reply}, status=201)
 
 
 class MessageView(TroupeView):
+    scope = "chat"
+
     def windows(self, request: Request) -> Sequence[tuple[str, str]]:
         name = {"PATCH": "chat:edit", "DELETE": "chat:delete"}.get(request.method or "")
         return [(name, str(self.user_id))] if name else ()
@@ -175,6 +188,7 @@ class MessageView(TroupeView):
 class ReplyView(TroupeView):
     """A base for what is asked of a character's message."""
 
+    scope = "chat"
     idempotent = True
 
     def windows(self, request: Request) -> Sequence[tuple[str, str]]:
@@ -185,17 +199,19 @@ class RegenerateView(ReplyView):
     @extend_schema(operation_id="messages_regenerate", request=None, responses=outputs.MessageOutput)
     def post(self, request: Request, message_id: uuid.UUID) -> Response:
         """Another variant of the reply; the others are kept."""
-        return Response(services.regenerate_reply(message_id=message_id, user_id=self.user_id))
+        return Response(services.regenerate_reply(message_id=message_id, user_id=self.user_id, key=key_of(self.claims)))
 
 
 class ContinueView(ReplyView):
     @extend_schema(operation_id="messages_continue", request=None, responses=outputs.MessageOutput)
     def post(self, request: Request, message_id: uuid.UUID) -> Response:
         """The selected variant goes on from where it ends."""
-        return Response(services.continue_reply(message_id=message_id, user_id=self.user_id))
+        return Response(services.continue_reply(message_id=message_id, user_id=self.user_id, key=key_of(self.claims)))
 
 
 class StopView(TroupeView):
+    scope = "chat"
+
     @extend_schema(operation_id="messages_stop", request=None, responses=outputs.MessageOutput)
     def post(self, request: Request, message_id: uuid.UUID) -> Response:
         """Ends a reply in progress. Before its first token it costs nothing."""
@@ -203,6 +219,8 @@ class StopView(TroupeView):
 
 
 class SelectView(TroupeView):
+    scope = "chat"
+
     @extend_schema(operation_id="messages_select", request=inputs.VariantChoice, responses=outputs.MessageOutput)
     def post(self, request: Request, message_id: uuid.UUID) -> Response:
         """Shows another of the kept variants, by its index."""
@@ -211,6 +229,8 @@ class SelectView(TroupeView):
 
 
 class ReadView(TroupeView):
+    scope = "chat"
+
     @extend_schema(operation_id="conversations_mark_read", request=inputs.ReadInput, responses=outputs.ReadOutput)
     def post(self, request: Request, conversation_id: uuid.UUID) -> Response:
         """Moves one's mark forward, never back."""
@@ -220,6 +240,8 @@ class ReadView(TroupeView):
 
 
 class TypingView(TroupeView):
+    scope = "chat"
+
     @extend_schema(operation_id="conversations_typing", request=inputs.TypingInput, responses={204: None})
     def post(self, request: Request, conversation_id: uuid.UUID) -> HttpResponse:
         active = self.valid(inputs.TypingInput, request)["active"]

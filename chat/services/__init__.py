@@ -2,9 +2,10 @@
 
 from chat.services.conversations import delete_conversation, start_conversation, update_conversation
 from chat.services.messages import delete_message, edit_message, mark_read, send_message
-from chat.services.replies import continue_reply, regenerate_reply, select_variant, stop_reply
+from chat.services.replies import ByKey, continue_reply, regenerate_reply, select_variant, stop_reply
 
 __all__ = [
+    "ByKey",
     "continue_reply",
     "delete_conversation",
     "delete_message",

@@ -66,6 +66,7 @@ def send_message(
     client_id: str | None = None,
     reply_to: uuid.UUID | None = None,
     answer: bool = True,
+    key: replies.ByKey | None = None,
 ) -> Sent:
     """A person says something; a character that is there begins its reply.
 
@@ -83,7 +84,7 @@ def send_message(
         return _say(conversation_id, user_id, text, client_id, reply_to)
     if client_id and (sent := _sent_before(conversation_id, user_id, client_id)):
         return sent
-    return _say_and_ask(seat, seat.character_id, text, client_id, reply_to)
+    return _say_and_ask(seat, seat.character_id, text, client_id, reply_to, key)
 
 
 def _say(
@@ -98,10 +99,15 @@ def _say(
 
 
 def _say_and_ask(
-    seat: Seat, character_id: uuid.UUID, text: str, client_id: str | None, reply_to: uuid.UUID | None
+    seat: Seat,
+    character_id: uuid.UUID,
+    text: str,
+    client_id: str | None,
+    reply_to: uuid.UUID | None,
+    key: replies.ByKey | None,
 ) -> Sent:
     with transaction.atomic():
-        work = replies.prepare(seat, extra_tokens=count_tokens(text))
+        work = replies.prepare(seat, extra_tokens=count_tokens(text), key=key)
         message = _insert(seat.conversation_id, seat.user_id, text, client_id, reply_to, count=2)
         if message is None:
             # a twin of this call was faster; give back what was reserved for ours

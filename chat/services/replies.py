@@ -41,21 +41,31 @@ class Work:
     model: str
 
 
-def prepare(seat: Seat, *, extra_tokens: int = 0) -> Work:
+@dataclass(frozen=True, slots=True)
+class ByKey:
+    """A program asks with an API key: the key's organisation pays, whoever pays for the conversation otherwise."""
+
+    api_key_id: uuid.UUID
+    organization_id: uuid.UUID
+
+
+def prepare(seat: Seat, *, extra_tokens: int = 0, key: ByKey | None = None) -> Work:
     """Chooses the model and reserves what the reply may cost at most, or one free message.
 
-    Raises NoCredits, Forbidden where the person has left the organisation that pays, and Gone where whoever made the
-    character has left the site.
+    Raises NoCredits, Forbidden (`BUDGET_EXCEEDED`, or plainly where the person has left the organisation that pays), and
+    Gone where whoever made the character has left the site.
     """
     if seat.maker_is_gone:
         raise Gone("Whoever made this character has left, so it answers no more. What was said here stays yours.")
-    if not seat.may_pay:
+    if not (key or seat.may_pay):
         raise Forbidden(NO_LONGER_PAYS)
     model = text_model_for(seat.model or None)
     variant_id = new_id()
     context = min(model.context_tokens, seat.tokens + extra_tokens + MATERIAL_TOKENS)
     reservation = billing.reserve(
-        organization_id=seat.organization_id,
+        organization_id=key.organization_id if key else seat.organization_id,
+        member_id=seat.user_id,
+        api_key_id=key.api_key_id if key else None,
         amount=price_ceiling(model, context),
         feature="chat",
         key=f"reply:{variant_id}",
@@ -132,7 +142,7 @@ def open_reply(seat: Seat, work: Work, character_id: uuid.UUID, *, seq: int, par
 
 
 @transaction.atomic
-def regenerate_reply(*, message_id: uuid.UUID, user_id: uuid.UUID) -> dict[str, Any]:
+def regenerate_reply(*, message_id: uuid.UUID, user_id: uuid.UUID, key: ByKey | None = None) -> dict[str, Any]:
     """Another variant of a character's message; the others are kept. Raises Conflict while one is being written."""
     seat, message = _reply(message_id, user_id)
     refuse_apart(seat.conversation_id, user_id)
@@ -140,7 +150,7 @@ def regenerate_reply(*, message_id: uuid.UUID, user_id: uuid.UUID) -> dict[str, 
     index = (message.variants.aggregate(last=Max("index"))["last"] or 0) + 1
     if index >= MAX_VARIANTS:
         raise Unprocessable(f"A reply keeps at most {MAX_VARIANTS} variants.")
-    work = prepare(seat)
+    work = prepare(seat, key=key)
     message.variants.create(
         id=work.variant_id,
         index=index,
@@ -154,7 +164,7 @@ def regenerate_reply(*, message_id: uuid.UUID, user_id: uuid.UUID) -> dict[str, 
 
 
 @transaction.atomic
-def continue_reply(*, message_id: uuid.UUID, user_id: uuid.UUID) -> dict[str, Any]:
+def continue_reply(*, message_id: uuid.UUID, user_id: uuid.UUID, key: ByKey | None = None) -> dict[str, Any]:
     """The selected variant goes on from where it ends; its deltas go on counting."""
     seat, message = _reply(message_id, user_id)
     refuse_apart(seat.conversation_id, user_id)
@@ -162,7 +172,7 @@ def continue_reply(*, message_id: uuid.UUID, user_id: uuid.UUID) -> dict[str, An
     selected = message.variants.filter(index=message.variant).first()
     if selected is None or not selected.text:
         raise Conflict("There is nothing to go on from; ask for another variant instead.")
-    work = prepare(seat)
+    work = prepare(seat, key=key)
     Variant.objects.filter(pk=selected.pk).update(
         status=Status.PENDING,
         continuation=True,
