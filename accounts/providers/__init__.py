@@ -5,6 +5,7 @@ A provider is on when `settings.SIGN_IN_PROVIDERS` has a block for it, which is 
 
 import functools
 import json
+from typing import Any
 
 from django.conf import settings
 
@@ -34,9 +35,10 @@ def get_provider(name: str, *, tell: bool = False) -> SignInProvider:
     raise NotFound
 
 
-def switched_off() -> list[type[SignInProvider]]:
-    """Those that lack their keys; the local one is not among them, it is for development."""
-    return [each for name, each in KNOWN.items() if name not in settings.SIGN_IN_PROVIDERS and name != Local.name]
+def switched_off() -> list[dict[str, Any]]:
+    """`title` and `variables` of those that lack their keys; the local one is for development, and not among them."""
+    off = KNOWN.keys() - settings.SIGN_IN_PROVIDERS.keys() - {Local.name}
+    return [{"title": each.title, "variables": each.variables} for name, each in KNOWN.items() if name in off]
 
 
 def title_of(name: str) -> str:

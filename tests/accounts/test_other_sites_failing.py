@@ -59,8 +59,9 @@ def test_a_wrong_answer_about_the_person(program, identity, provider, fault):
 @pytest.mark.parametrize(
     ("provider", "profile"),
     [
-        ("discord", {"id": None}), ("discord", {"id": 5}), ("discord", {"id": ""}), ("discord", {"id": "x" * 192}), ("discord", {"id": "a\x00b"}),
-        ("twitter", {"data": {}}), ("twitter", {"data": []}), ("twitter", {"data": {"id": 5, "name": "x", "username": "x"}}),
+        ("discord", {"id": None}), ("discord", {"id": 5}), ("discord", {"id": ""}), ("discord", {"id": "x" * 192}),
+        ("discord", {"id": "a\x00b"}), ("twitter", {"data": {}}), ("twitter", {"data": []}),
+        ("twitter", {"data": {"id": 5, "name": "x", "username": "x"}}),
         ("twitter", {"data": {"id": "", "name": "x", "username": "x"}}), ("local", {"sub": "somebody else"}),
     ],
 )  # fmt: skip
