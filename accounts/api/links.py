@@ -1,5 +1,6 @@
 """What is done by mail: confirming an address, magic links, forgotten passwords; and the second factor's code."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpResponse, HttpResponseRedirect
@@ -103,6 +104,10 @@ class ResetPasswordView(DoorView):
 
 
 class CallbackView(DoorView):
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """A browser may ask for a page and for nothing else; it is led to one."""
+        return super().perform_content_negotiation(request, force=force or request.method == "GET")
+
     @extend_schema(
         operation_id="auth_callback_look",
         parameters=[OpenApiParameter("key", required=True, description=KEY_HELP)],
