@@ -21,7 +21,9 @@ class ConversationChange(InputSerializer):
     model = fields.Text(max_length=160, required=False, allow_blank=True, allow_null=True)
     persona = fields.Id(required=False, allow_null=True)
     organization = fields.Id(
-        required=False, allow_null=True, help_text="Who pays from now on; null: the caller's own. The owner's to change."
+        required=False,
+        allow_null=True,
+        help_text="Who pays from now on; null: the caller's own. The owner's to change.",
     )
     archived = fields.Flag(required=False)
     muted_until = fields.Moment(required=False, allow_null=True)

@@ -1,6 +1,5 @@
 """Teams: made, renamed, deleted; and what becomes of them when somebody leaves the site."""
 
-import unicodedata
 import uuid
 
 from django.db import transaction
@@ -14,9 +13,6 @@ from common import audit
 from common.errors import Conflict, Forbidden, Unauthenticated, ValidationProblem
 
 MAX_NAME = 80
-# what makes a line look like two, or read backwards, in a mail or a list
-BREAKING = {"Cc", "Zl", "Zp"}
-TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def checked_name(text: str) -> str:

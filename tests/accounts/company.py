@@ -45,8 +45,8 @@ class Company:
         billing.grant_credits(organization_id=self.team.pk, amount=amount, key=f"test:{uuid.uuid4()}")
 
 
-def make_company(join: Any) -> Company:
-    owner, admin, member, stranger = (join(name) for name in ("olivia", "adam", "marta", "stella"))
+def make_company(join: Any, owner: Person, stranger: Person) -> Company:
+    admin, member = join("adam"), join("marta")
     team = services.create_team(user_id=owner.id, name="The Company")
     company = Company(team, owner, admin, member, stranger)
     company.take_in(admin, "admin")

@@ -120,6 +120,6 @@ def program(identity):
 
 
 @pytest.fixture
-def company(join):
+def company(join, owner, stranger):
     """A team of three, and a stranger: `company.owner`, `.admin`, `.member`, `.stranger`; `company.team` is its row."""
-    return make_company(join)
+    return make_company(join, owner, stranger)
