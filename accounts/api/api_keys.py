@@ -10,6 +10,7 @@ from rest_framework.request import Request
 
 from accounts import selectors, services
 from accounts.api.organizations import MemberUserOutput
+from accounts.api.sessions import EndedOutput
 from accounts.models import Scope
 from accounts.services import api_keys
 from common.api import InputSerializer, TroupeView, no_content
@@ -71,9 +72,8 @@ class KeysView(TroupeView):
         (data,) = selectors.with_budgets([selectors.api_key_data(made.row)])
         return Response({**data, "key": made.key}, status=201, headers={"Cache-Control": "no-store"})
 
-    def revoke_keys(self, organization_id: uuid.UUID) -> HttpResponse:
-        services.revoke_api_keys(organization_id=organization_id, actor_id=self.user_id)
-        return no_content()
+    def revoke_keys(self, organization_id: uuid.UUID) -> Response:
+        return Response({"ended": services.revoke_api_keys(organization_id=organization_id, actor_id=self.user_id)})
 
     def revoke_key(self, organization_id: uuid.UUID, key_id: uuid.UUID) -> HttpResponse:
         services.revoke_api_key(organization_id=organization_id, actor_id=self.user_id, key_id=key_id)
@@ -95,8 +95,8 @@ class OwnKeysView(KeysView):
         """Makes a key for programs of one's own. It is shown this once."""
         return self.create_key(request, self.own_organization)
 
-    @extend_schema(operation_id="api_keys_delete_all", responses={204: None})
-    def delete(self, request: Request) -> HttpResponse:
+    @extend_schema(operation_id="api_keys_delete_all", responses=EndedOutput)
+    def delete(self, request: Request) -> Response:
         """Ends all of them, for good and at once."""
         return self.revoke_keys(self.own_organization)
 
@@ -122,8 +122,8 @@ class OrganizationKeysView(KeysView):
         """
         return self.create_key(request, organization_id)
 
-    @extend_schema(operation_id="organization_api_keys_delete_all", responses={204: None})
-    def delete(self, request: Request, organization_id: uuid.UUID) -> HttpResponse:
+    @extend_schema(operation_id="organization_api_keys_delete_all", responses=EndedOutput)
+    def delete(self, request: Request, organization_id: uuid.UUID) -> Response:
         """Ends all keys that the caller sees, for good and at once."""
         return self.revoke_keys(organization_id)
 

@@ -52,8 +52,8 @@ class ByKey:
 def prepare(seat: Seat, *, extra_tokens: int = 0, key: ByKey | None = None) -> Work:
     """Chooses the model and reserves what the reply may cost at most, or one free message.
 
-    Raises NoCredits, Forbidden (`BUDGET_EXCEEDED`, or plainly where the person has left the organisation that pays), and
-    Gone where whoever made the character has left the site.
+    Raises NoCredits, Forbidden (`BUDGET_EXCEEDED`, or plainly where the person has left the organisation that pays),
+    and Gone where whoever made the character has left the site.
     """
     if seat.maker_is_gone:
         raise Gone("Whoever made this character has left, so it answers no more. What was said here stays yours.")
