@@ -92,6 +92,14 @@ class TestValues:
             ("PUBLIC_URL", "troupe.example"),
             ("OPENAI_BASE_URL", "api.openai.com/v1"),
             ("SENTRY_DSN", "yes"),
+            ("RESEND_BASE_URL", "api.resend.com"),
+            ("RESEND_SIGNING_SECRET", "whsec_"),
+            ("RESEND_SIGNING_SECRET", "whsec_not base64"),
+            ("SMTP_PORT", "0"),
+            ("EMAIL_FROM", "Troupe"),
+            ("EMAIL_FROM", "Troupe <hello>"),
+            ("EMAIL_FROM", "Troupe <hello@troupe.example>\nBcc: victim@troupe.example"),
+            ("EMAIL_FROM", "a@troupe.example, b@troupe.example"),
         ],
     )
     def test_a_wrong_value_is_refused_by_name(self, name, value):
@@ -197,6 +205,27 @@ class TestProduction:
 
     def test_every_rule_is_about_a_variable_that_is_there(self):
         assert {name for name, _, _ in PRODUCTION_RULES} <= Environment.model_fields.keys()
+
+
+class TestMail:
+    def test_production_needs_one_way_to_send_mail_and_an_address_it_comes_from(self, production):
+        del production["SMTP_HOST"]
+        (problem,) = refused(production)
+        assert problem.startswith("RESEND_API_KEY: must be set, or SMTP_HOST")
+        assert load_environment(production | {"RESEND_API_KEY": "re_x"})
+        assert load_environment(production | {"SMTP_HOST": "mail.troupe.example"})
+        del production["EMAIL_FROM"]
+        assert names_of(refused(production)) == {"RESEND_API_KEY", "EMAIL_FROM"}
+
+    @pytest.mark.parametrize(
+        "sender", ["hello@troupe.example", "Troupe <hello@troupe.example>", '"A, B" <a@b.example>']
+    )
+    def test_who_may_send(self, sender):
+        assert sender == load_environment({"EMAIL_FROM": sender}).EMAIL_FROM
+
+    def test_a_signing_secret_as_resend_shows_it(self):
+        secret = "whsec_QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
+        assert secret == load_environment({"RESEND_SIGNING_SECRET": secret}).RESEND_SIGNING_SECRET
 
 
 class TestTextServer:

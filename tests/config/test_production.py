@@ -41,6 +41,21 @@ class TestWhatProductionHasNot:
         )
         assert (done.returncode, done.stdout.strip()) == (0, "")
 
+    def test_a_mailbox_that_everybody_may_read(self, run, production):
+        asked = (
+            "import django; django.setup(); from django.conf import settings; from django.test import Client; "
+            "print(settings.EMAIL_BACKEND, *[Client(headers={'Host': 'troupe.example'}).get(path).status_code "
+            "for path in ('/mailbox', '/mailbox/01a1fa15-3d68-7128-b913-710761b1f861')])"
+        )
+        given = production | {"DJANGO_SETTINGS_MODULE": "config.settings"}
+        assert run(given, "-c", asked).stdout.split()[-3:] == [
+            "django.core.mail.backends.smtp.EmailBackend",
+            "404",
+            "404",
+        ]
+        with_key = run(given | {"RESEND_API_KEY": "re_x"}, "-c", TELL.format("settings.EMAIL_BACKEND"))
+        assert with_key.stdout.strip() == "common.mail.resend.ResendBackend"
+
     def test_but_a_voice_with_a_key_it_has(self, run, production):
         given = production | {"DJANGO_SETTINGS_MODULE": "config.settings", "OPENAI_API_KEY": "k"}
         assert run(given, "-c", TELL.format("*settings.TEXT_PROVIDERS")).stdout.strip() == "openai"
