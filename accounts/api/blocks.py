@@ -59,7 +59,7 @@ def person_id(id_or_name: str) -> uuid.UUID:
     try:
         which: dict[str, Any] = {"pk": uuid.UUID(id_or_name)}
     except ValueError:
-        which = {"username": id_or_name.strip().lower()}
+        which = {"username": id_or_name.strip().lower()}  # NUL was refused with the body
     found = User.objects.filter(**which, is_active=True, deleted_at=None).values_list("pk", flat=True).first()
     if found is None:
         raise NotFound

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 from django.views.generic import View
 
-from accounts import registry, selectors, services
+from accounts import names, registry, selectors, services
 from accounts.forms import ProblemForm
 from accounts.models import Favourite, User
 from accounts.pages.entrance import safe_next
@@ -120,7 +120,8 @@ def person(request: HttpRequest, username: str) -> HttpResponse:
     try:
         found = selectors.get_person(viewer_id=viewer_id, username=username)
     except NotFound:
-        blocked = viewer_id and selectors.blocks_of(viewer_id).filter(blocked__username=username.lower()).first()
+        is_name = viewer_id and names.SHAPE.fullmatch(username.lower())
+        blocked = is_name and selectors.blocks_of(viewer_id).filter(blocked__username=username.lower()).first()
         if not blocked:
             raise
         return render(request, "accounts/person_blocked.html", {"blocked": selectors.block_data(blocked)})
@@ -139,8 +140,9 @@ def person(request: HttpRequest, username: str) -> HttpResponse:
 def block(request: HttpRequest, username: str) -> HttpResponse:
     """Blocks somebody, or ends that, as `blocked` says."""
     enter_gate(request)
-    other = User.objects.filter(username=username.lower(), deleted_at=None, is_active=True).first()
-    if other is None:
+    is_name = names.SHAPE.fullmatch(username.lower())
+    other = is_name and User.objects.filter(username=username.lower(), deleted_at=None, is_active=True).first()
+    if not other:
         raise NotFound
     name = other.display_name or other.username
     if request.POST.get("blocked") == "0":

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from accounts import registry
+from accounts import names, registry
 from accounts.models import Role, User
 from accounts.preferences import kept_by
 from accounts.selectors.blocks import is_blocked_between
@@ -17,6 +17,8 @@ from common.errors import NotFound
 def get_person(*, viewer_id: uuid.UUID | None, username: str = "", user_id: uuid.UUID | None = None) -> User:
     """Somebody who is here, by name or id. Raises NotFound, also where one of the two has blocked the other."""
     which = {"pk": user_id} if user_id else {"username": username.lower()}
+    if not user_id and not names.SHAPE.fullmatch(username.lower()):
+        raise NotFound
     person = User.objects.filter(**which, is_active=True, deleted_at=None).first()
     if person is None or (viewer_id and viewer_id != person.pk and is_blocked_between(viewer_id, person.pk)):
         raise NotFound
