@@ -118,7 +118,7 @@ def _look_up(digest: str) -> Holder | None:
     *_, expires_at = row
     holder = _holder(*row)
     seconds = REMEMBERED_SECONDS if expires_at is None else (expires_at - now).total_seconds()
-    _remember(digest, orjson.dumps(holder), min(REMEMBERED_SECONDS, seconds))
+    _remember(digest, orjson.dumps(tuple(holder)), min(REMEMBERED_SECONDS, seconds))
     return holder
 
 
