@@ -297,6 +297,8 @@ SPECTACULAR_SETTINGS = {
         "AuthorKindEnum": ["user", "character"],
         "ConversationKindEnum": "chat.models.Conversation.Kind",
         "EntryKindEnum": "billing.models.Kind",
+        "InvitationRoleEnum": [("admin", "Admin"), ("member", "Member")],
+        "MemberRoleEnum": "accounts.models.Membership.Role",
         "ReplyStatusEnum": "chat.models.Status",
     },
 }

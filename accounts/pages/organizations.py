@@ -259,6 +259,7 @@ class Remove(TeamAction):
 class Transfer(TeamAction):
     def act(self, request: HttpRequest) -> HttpResponse:
         form = HeirForm(request.POST)
+        selectors.place_of(self.organization_id, user_id_of(request))
         if not form.is_valid():
             messages.error(request, "Choose who takes over.")
             return redirect(self.address)

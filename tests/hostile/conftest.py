@@ -141,6 +141,10 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
     sent = services.send_message(conversation_id=conversation, user_id=owner.id, text="It rains again, doesn't it?")
     assert sent.reply is not None
     write_reply(sent.reply)
+    team = accounts.create_team(user_id=owner.id, name="The Company")
+    invitation = accounts.invite(
+        organization_id=team.pk, actor_id=owner.id, email="odile@troupe.example", role="member"
+    )
     notification = notify(user_id=owner.id, kind="organization_invited", title="Come in", body="We have Odile.")
     assert notification is not None
     type(character).objects.filter(pk=character.pk).update(visibility="private")
@@ -154,6 +158,9 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
         "written": sent.reply["id"],
         "notification": notification.pk,
         "organization": owner.organization_id,
+        "member": owner.user.memberships.get(organization=team).pk,
+        "invitation": invitation.pk,
+        "token": "nonsense",  # whoever has a link may look at its invitation
     }
 
 
