@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts import registry, services
 from accounts.models import Block, Invitation, Organization, User
+from common.mail.rendering import render
 from common.models import OutgoingMail
 from notifications.models import Notification
 
@@ -51,6 +52,7 @@ class TestANewSignIn:
             "at": owner.user.auth_sessions.latest("pk").created_at.isoformat(),
             "method": "google",
         }
+        assert "Safari auf macOS" in render(mail).text
         told = Notification.objects.get(user=owner.user)
         assert told.title == "Neue Anmeldung"
         assert told.body.startswith("Safari auf macOS, über Google, am ")
