@@ -128,6 +128,7 @@ def unlimited(settings: Any) -> None:
 @pytest.fixture
 def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> dict[str, Any]:
     """Everything of the owner's that has an id, none of it public, by the name of its field in the API."""
+    from accounts import services as accounts
     from characters.services import create_persona, put_lorebook, remember
     from chat import services
     from notifications.services import notify
