@@ -19,6 +19,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
 from accounts import services
+from accounts.limits import account_gate
 from accounts.models import User
 from accounts.session_store import SessionStore
 from accounts.tokens import read_access
@@ -65,6 +66,11 @@ class AccountAdapter(DefaultAccountAdapter):
         if not proved_recently(self.request):
             raise ReauthenticationRequired
         return False
+
+    def reauthenticate(self, user: Any, password: str) -> bool:
+        """By the person who is signed in: allauth would look for them by their username."""
+        account_gate(user.email).enter()
+        return user.check_password(password)
 
     def login(self, request: HttpRequest, user: Any) -> None:
         end_present_session(request)

@@ -43,7 +43,7 @@ ADDRESSES: list[tuple[str, Any, bool]] = [
     ("auth/sessions", SessionsView, False),
     ("account/password/change", factors.ChangePasswordView, True),
     ("account/authenticators", mfa.AuthenticatorsView, False),
-    ("account/authenticators/totp", mfa.ManageTOTPView, False),
+    ("account/authenticators/totp", factors.ManageTOTPView, False),
     ("account/authenticators/recovery-codes", mfa.ManageRecoveryCodesView, False),
     ("account/authenticators/webauthn", factors.ManageWebAuthnView, False),
 ]

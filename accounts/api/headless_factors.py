@@ -7,13 +7,16 @@ from typing import Any
 from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
 from allauth.core.internal.httpkit import authenticated_user
 from allauth.headless.account import views as account
+from allauth.headless.base.response import ConflictResponse
 from allauth.headless.internal.restkit import inputs
 from allauth.headless.mfa import inputs as mfa_inputs
 from allauth.headless.mfa import views as mfa
 from allauth.mfa.adapter import get_adapter
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.db import IntegrityError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from accounts.limits import account_gate
 from accounts.services import second_factor
 from common.errors import ValidationProblem
 
@@ -44,6 +47,14 @@ class AuthenticateView(mfa.AuthenticateView):
 
 class ReauthenticateView(mfa.ReauthenticateView):
     input_class = ReauthenticationCodeInput
+
+
+class ManageTOTPView(mfa.ManageTOTPView):
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().post(request, *args, **kwargs)
+        except IntegrityError:  # another window was faster
+            return ConflictResponse(request)
 
 
 def strict(clean: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,6 +105,10 @@ class ReauthenticateWebAuthnView(mfa.ReauthenticateWebAuthnView):
 
 class ChangePasswordView(account.ChangePasswordView):
     """Who has no password yet must have signed in just now to set one."""
+
+    def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        account_gate(authenticated_user(request).email).enter()  # the present password can be tried here
+        return super().handle(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not authenticated_user(request).has_usable_password():

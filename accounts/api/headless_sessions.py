@@ -9,6 +9,7 @@ from allauth.headless.base.views import AuthenticatedAPIView
 from allauth.headless.internal.restkit import inputs
 from allauth.headless.internal.restkit.response import APIResponse
 from django import forms
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 
 from accounts import selectors, services
@@ -30,7 +31,7 @@ class SelectSessionsInput(inputs.Input):
 
 
 class SessionsView(AuthenticatedAPIView):
-    """GET lists, DELETE ends those named."""
+    """GET lists, DELETE ends those of one's own that are named."""
 
     input_class = {"DELETE": SelectSessionsInput}
 
@@ -39,10 +40,12 @@ class SessionsView(AuthenticatedAPIView):
 
     def delete(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         claims = read_claims(request.session)
-        for session_id in self.input.cleaned_data["sessions"]:
-            services.end_own_session(user_id=authenticated_user(request).pk, session_id=session_id)
-        if claims and claims.session_id in self.input.cleaned_data["sessions"]:
-            request.session.flush()
+        named = set(self.input.cleaned_data["sessions"])
+        for session in selectors.live_sessions(authenticated_user(request).pk):
+            if session.pk in named:
+                services.end_session(session_id=session.pk, reason=AuthSession.EndReason.SIGN_OUT)
+        if claims and claims.session_id in named:
+            logout(request)
             return AuthenticationResponse(request)
         return self._list(request)
 

@@ -9,6 +9,7 @@ from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal import flows as totp
 from allauth.mfa.webauthn.internal import flows as webauthn
 from django.contrib import messages
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
@@ -39,7 +40,10 @@ class AuthenticatorPage(View):
         form = ActivateTOTPForm(request.POST, user=request.user)
         if self.existing(request) or not form.is_valid():
             return self.show(form, status=400)
-        totp.activate_totp(request, form)
+        try:
+            totp.activate_totp(request, form)
+        except IntegrityError:  # another window was faster
+            return redirect("security_authenticator")
         return redirect("security_recovery_codes")
 
     def remove(self, request: HttpRequest) -> HttpResponse:
