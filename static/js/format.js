@@ -13,7 +13,7 @@ export function count(value) {
 }
 
 // The reader's own way with dates, and their time zone where they chose one (see templates/base.html).
-const { locale = "en-GB", zone } = document.documentElement.dataset;
+const { locale = "en-GB", zone } = globalThis.document?.documentElement.dataset ?? {};
 const LANGUAGE = known(Intl.DateTimeFormat.supportedLocalesOf.bind(Intl.DateTimeFormat), locale) ? locale : "en-GB";
 const ZONE = known((name) => [new Intl.DateTimeFormat("en", { timeZone: name })], zone) ? zone : undefined;
 
@@ -29,16 +29,19 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** "just now", "5 minutes ago", "yesterday", "3 June", "3 June 2024". */
+/** "just now", "5 minutes ago", "yesterday", "3 June", "3 June 2024"; what is to come has its date. */
 export function relativeTime(iso, now = Date.now()) {
   const then = new Date(iso);
   const age = now - then.getTime();
   if (Number.isNaN(age)) return "";
   const words = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" });
-  if (age < MINUTE) return LANGUAGE.startsWith("en") ? "just now" : words.format(0, "second");
-  if (age < HOUR) return words.format(-Math.floor(age / MINUTE), "minute");
-  if (age < DAY) return words.format(-Math.floor(age / HOUR), "hour");
-  if (age < 7 * DAY) return words.format(-Math.floor(age / DAY), "day");
+  const isToCome = age < -MINUTE; // less than that is a clock that goes wrong
+  if (!isToCome) {
+    if (age < MINUTE) return LANGUAGE.startsWith("en") ? "just now" : words.format(0, "second");
+    if (age < HOUR) return words.format(-Math.floor(age / MINUTE), "minute");
+    if (age < DAY) return words.format(-Math.floor(age / HOUR), "hour");
+    if (age < 7 * DAY) return words.format(-Math.floor(age / DAY), "day");
+  }
   const year = yearOf(then) === yearOf(now) ? undefined : "numeric";
   return new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "long", year, timeZone: ZONE }).format(then);
 }

@@ -30,6 +30,7 @@ test("times are said as people say them", () => {
   assert.equal(ago(25 * 3600), "yesterday");
   assert.equal(ago(3 * 86_400), "3 days ago");
   assert.equal(relativeTime("2025-06-03T12:00:00Z", now), "3 June");
+  assert.equal(relativeTime("2027-06-03T12:00:00Z", now), "3 June 2027");
   assert.equal(relativeTime("2024-06-03T12:00:00Z", now), "3 June 2024");
   assert.equal(relativeTime("not a time", now), "");
 });
