@@ -3,6 +3,6 @@
 How it is written, sent and followed: docs/mail.md.
 """
 
-from common.mail.outbox import SealedLink, forget_person, send
+from common.mail.outbox import SealedLink, send
 
-__all__ = ["SealedLink", "forget_person", "send"]
+__all__ = ["SealedLink", "send"]

@@ -67,11 +67,6 @@ def send_again(mail: OutgoingMail) -> OutgoingMail:
     return copy
 
 
-def forget_person(user_id: uuid.UUID) -> int:
-    """Deletes what was mailed about somebody's account, but for what is still to be sent; returns how many rows."""
-    return OutgoingMail.objects.filter(user_id=user_id).exclude(status__in=["queued", "sending"]).delete()[0]
-
-
 def nudge(mail_id: uuid.UUID) -> None:
     """Has a worker send it, after the present transaction."""
     from common.mail import tasks  # the job calls back into this package

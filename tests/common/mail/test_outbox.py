@@ -250,12 +250,6 @@ class TestSweep:
         assert list(OutgoingMail.objects.values_list("pk", flat=True)) == [young.pk]
         assert MailEvent.objects.count() == 0
 
-    def test_a_person_is_forgotten_but_for_what_is_still_to_be_sent(self, write, mailoutbox):
-        tried(write(user_id=ROW))
-        unsent, others = write(user_id=ROW), write(user_id=uuid.uuid4())
-        assert mail.forget_person(ROW) == 1
-        assert set(OutgoingMail.objects.values_list("pk", flat=True)) == {unsent.pk, others.pk}
-
 
 class TestSuppression:
     def test_an_address_on_the_list_gets_nothing_however_it_is_written(self, write, mailoutbox):

@@ -105,8 +105,9 @@ class TestEveryKind:
         assert WORDS[language][change] in rendering.render(row("second_factor_changed", language, change=change)).text
 
     def test_what_may_be_empty_leaves_no_line(self):
-        text = rendering.render(row("new_sign_in", place="")).text
+        text = rendering.render(row("new_sign_in", place="", method="")).text
         assert "Place" not in text
+        assert "How" not in text
         assert "Device: Mira Vale\nWhen: " in text
         assert "for you" not in rendering.render(row("api_key_created")).text
         assert "can act for you now" in rendering.render(row("api_key_created", organization="")).text
