@@ -1,5 +1,5 @@
 from allauth.account.apps import AccountConfig
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 
 
 class AllauthAccountConfig(AccountConfig):
@@ -18,4 +18,6 @@ class ConfigConfig(AppConfig):
         from config import sentry, staff
 
         sentry.start()
-        post_migrate.connect(staff.make_staff_groups, sender=self, dispatch_uid="staff groups")
+        # an app without models, as this one, is told of no migration
+        accounts = apps.get_app_config("accounts")
+        post_migrate.connect(staff.make_staff_groups, sender=accounts, dispatch_uid="staff groups")

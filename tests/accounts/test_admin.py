@@ -1,6 +1,7 @@
 """The operators' console: its door, its lists, and what staff may do."""
 
 import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -12,9 +13,6 @@ from tests.accounts.conftest import PASSWORD, problem
 
 pytestmark = pytest.mark.django_db
 commits = pytest.mark.django_db(transaction=True)  # the end of a session is announced after commit
-
-LOGIN = "/admin/login/"
-
 
 @pytest.fixture
 def boss(make_user):
@@ -39,16 +37,47 @@ def changes(model):
 # --- the door ---------------------------------------------------------------------------------------------------------
 
 
-def test_staff_sign_in_by_address_and_get_a_session_of_ours(boss):
+def test_the_consoles_door_is_the_sites(db):
+    response = Client().get("/admin/")
+    assert (response.status_code, response.headers["Location"]) == (302, "/admin/login/?next=/admin/")
+    response = Client().get("/admin/login/?next=/admin/accounts/user/")
+    assert (response.status_code, response.headers["Location"]) == (302, "/sign-in?next=/admin/accounts/user/")
+
+
+@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "javascript:alert(1)"])
+def test_it_leads_nowhere_else(db, elsewhere):
+    response = Client().get("/admin/login/", {"next": elsewhere})
+    assert response.headers["Location"] == "/sign-in?next=/admin/"
+
+
+def test_it_takes_no_password_itself(boss):
+    response = Client().post("/admin/login/", {"username": "boss@example.org", "password": PASSWORD})
+    assert response.status_code == 405
+    assert not AuthSession.objects.exists()
+
+
+def test_staff_come_in_by_the_sites_door_and_get_a_session_of_ours(boss):
     console = Client()
-    response = console.post(LOGIN, {"username": "BOSS@example.org", "password": PASSWORD, "next": "/admin/"})
+    response = console.post("/sign-in", {"email": "BOSS@example.org", "password": PASSWORD, "next": "/admin/"})
     assert (response.status_code, response.headers["Location"]) == (302, "/admin/")
     assert AuthSession.objects.get().kind == "web"
     assert console.get("/admin/").status_code == 200
+    assert console.get("/admin/login/?next=/admin/accounts/user/").headers["Location"] == "/admin/accounts/user/"
 
 
-def test_signing_out_of_the_console_ends_the_session(console):
-    assert console.post(reverse("admin:logout")).status_code in {200, 302}
+def test_the_second_factor_stands_before_the_console_too(boss):
+    RecoveryCodes.activate(boss)
+    console = Client()
+    response = console.post("/sign-in", {"email": "boss@example.org", "password": PASSWORD, "next": "/admin/"})
+    assert response.headers["Location"] == "/sign-in/second-factor"
+    assert console.get("/admin/").status_code == 302
+    assert not AuthSession.objects.exists()
+
+
+def test_signing_out_of_the_console_ends_the_session_and_leads_to_the_site(console):
+    assert console.get(reverse("admin:logout")).status_code == 405
+    response = console.post(reverse("admin:logout"))
+    assert (response.status_code, response.headers["Location"]) == (302, "/")
     assert AuthSession.objects.get().end_reason == "signout"
 
 
@@ -58,34 +87,13 @@ def test_signing_out_of_the_site_signs_out_of_the_console(console):
     assert console.get("/admin/").status_code == 302
 
 
-@pytest.mark.parametrize("fields", [{"role": "member"}, {"role": "creator"}, {"is_active": False}])
-def test_who_is_not_staff_stays_outside(boss, fields):
-    User.objects.update(**fields)
-    console = Client()
-    assert console.post(LOGIN, {"username": "boss@example.org", "password": PASSWORD}).status_code == 200
-    assert console.get("/admin/").status_code == 302
-    assert not AuthSession.objects.exists()
-
-
-def test_who_is_banned_stays_outside(boss):
-    User.objects.update(banned_until="2999-01-01T00:00Z")
-    response = Client().post(LOGIN, {"username": "boss@example.org", "password": PASSWORD})
-    assert "banned" in response.content.decode()
-    assert not AuthSession.objects.exists()
-
-
-def test_tries_at_the_consoles_door_are_limited(boss, settings):
-    settings.RATE_LIMIT_FACTOR = 0.2  # two tries
-    for _ in range(2):
-        Client().post(LOGIN, {"username": "boss@example.org", "password": "another-password"})
-    response = Client().post(LOGIN, {"username": "boss@example.org", "password": PASSWORD})
-    assert "wait a moment" in response.content.decode()
-    assert not AuthSession.objects.exists()
-
-
-@pytest.mark.parametrize("fields", [{"username": "\x00", "password": "x"}, {"username": "", "password": ""}, {}])
-def test_odd_input_at_the_door_is_no_error_of_ours(boss, fields):
-    assert Client().post(LOGIN, fields).status_code == 200
+@pytest.mark.parametrize("role", ["member", "creator"])
+def test_who_is_not_staff_is_told_so_kindly(make_user, role):
+    visitor = Client()
+    visitor.force_login(make_user(role=role))
+    response = visitor.get("/admin/", follow=True)
+    assert response.status_code == 403
+    assert "The stage door is for staff" in response.content.decode()
 
 
 # --- lists ------------------------------------------------------------------------------------------------------------
@@ -142,21 +150,26 @@ def test_sessions_are_found_by_their_person(console, sign_in):
 
 
 def profile(**fields):
-    return {
+    """The form of a person as it is sent; the reason can be taken out."""
+    sent = {
         "display_name": "",
         "bio": "",
         "locale": "en",
         "timezone": "UTC",
         "role": "member",
         "is_active": "on",
+        "reason": "as they asked",
     } | fields
+    return {name: value for name, value in sent.items() if value is not None}
 
 
 @commits
 def test_a_role_is_given_with_a_reason_and_ends_the_sessions(console, boss, person):
     page = change("user", person.user.pk)
-    refused = console.post(page, profile(role="support"))
-    assert "Please say why." in refused.content.decode()
+    refused = console.post(page, profile(role="support", reason=None))
+    assert refused.status_code == 200
+    assert "This field is required" in refused.content.decode()
+    assert User.objects.get(pk=person.user.pk).role == "member"
     assert console.post(page, profile(role="support", reason="joined the team")).status_code == 302
     assert User.objects.get(pk=person.user.pk).role == "support"
     assert problem(person.api.get("me")) == (401, "UNAUTHENTICATED")
@@ -164,12 +177,24 @@ def test_a_role_is_given_with_a_reason_and_ends_the_sessions(console, boss, pers
     assert (entry.actor, entry.reason, entry.target_id) == (boss, "joined the team", str(person.user.pk))
 
 
-def test_a_profile_is_corrected_without_a_reason_and_that_is_audited(console, person):
-    assert console.post(change("user", person.user.pk), profile(bio="plays Ophelia")).status_code == 302
+@pytest.mark.parametrize("reason", [None, "", "  ", "ab", "x" * 501])
+def test_not_even_a_profile_is_corrected_without_a_reason(console, person, reason):
+    response = console.post(change("user", person.user.pk), profile(bio="plays Ophelia", reason=reason))
+    assert response.status_code == 200
+    assert User.objects.get(pk=person.user.pk).bio == ""
+    assert not AuditEntry.objects.filter(action="admin.change").exists()
+
+
+def test_a_corrected_profile_is_audited_with_who_why_and_which_fields(console, boss, person):
+    page = change("user", person.user.pk)
+    assert console.post(page, profile(bio="plays Ophelia", reason="a typing error")).status_code == 302
     assert User.objects.get(pk=person.user.pk).bio == "plays Ophelia"
     assert person.api.get("me").status_code == 200
     entry = AuditEntry.objects.get(action="admin.change")
-    assert "Ophelia" not in str(entry.data)
+    assert (entry.actor, entry.reason, entry.data) == (boss, "a typing error", {"fields": ["bio"]})
+    history = console.get(reverse("admin:accounts_user_history", args=[person.user.pk])).content.decode()
+    for told in ("boss", "a typing error", "admin.change", "bio"):
+        assert told in history
 
 
 def test_nobody_changes_their_own_role(console, boss):
@@ -200,12 +225,69 @@ def test_a_session_is_ended_with_a_reason(console, boss, person, name, target):
     assert AuditEntry.objects.get(reason="stolen telephone").actor == boss
 
 
-def test_staff_without_the_permission_may_not_end_sessions(make_user, person):
-    support = Client()
-    support.force_login(make_user(role="support"))
+def test_finance_may_not_end_sessions(make_user, person):
+    finance = Client()
+    finance.force_login(make_user(role="finance"))
     address = reverse("admin:accounts_user_end_sessions", args=[person.user.pk])
-    assert support.post(address, {"_form_submitted": "on", "reason": "because"}).status_code == 403
+    assert finance.post(address, {"_form_submitted": "on", "reason": "because"}).status_code == 403
     assert person.api.get("me").status_code == 200
+
+
+@pytest.mark.parametrize("role", ["support", "moderator"])
+def test_nobody_touches_who_stands_above_them(make_user, boss, role):
+    lower, above = Client(), Client()
+    lower.force_login(make_user(role=role))
+    above.force_login(boss)
+    session = AuthSession.objects.get(user=boss)
+    said = {"_form_submitted": "on", "reason": "because"}
+    for name, key in (
+        ("accounts_user_end_sessions", boss.pk),
+        ("accounts_user_delete_account", boss.pk),
+        ("accounts_user_anonymise_now", boss.pk),
+        ("accounts_authsession_end_session", session.pk),
+    ):
+        assert lower.post(reverse(f"admin:{name}", args=[key]), said).status_code == 403, name
+    assert lower.post(change("user", boss.pk), profile(bio="hm")).status_code == 403
+    boss.refresh_from_db()
+    assert (boss.bio, boss.deleted_at) == ("", None)
+    assert above.get("/admin/").status_code == 200
+
+
+@commits
+def test_support_deletes_and_restores_an_account_with_a_reason(make_user, person):
+    support = Client()
+    helper = make_user(role="support", username="suse")
+    support.force_login(helper)
+
+    def act(name, reason):
+        address = reverse(f"admin:accounts_user_{name}", args=[person.user.pk])
+        return support.post(address, {"_form_submitted": "on", "reason": reason})
+
+    act("delete_account", "")
+    assert person.api.get("me").status_code == 200
+    act("delete_account", "asked by letter")
+    assert problem(person.api.get("me")) == (401, "UNAUTHENTICATED")
+    act("restore_account", "changed their mind")
+    person.user.refresh_from_db()
+    assert person.user.deleted_at is None
+    assert act("anonymise_now", "too early").status_code == 403
+    trail = AuditEntry.objects.filter(actor=helper).order_by("pk").values_list("action", "reason")
+    assert list(trail) == [("user.delete", "asked by letter"), ("user.restore", "changed their mind")]
+
+
+@commits
+def test_an_administrator_anonymises_who_is_deleted_and_nobody_else(console, boss, person):
+    address = reverse("admin:accounts_user_anonymise_now", args=[person.user.pk])
+    said = {"_form_submitted": "on", "reason": "an order of the court"}
+    console.post(address, said)
+    person.user.refresh_from_db()
+    assert person.user.anonymised_at is None
+    console.post(reverse("admin:accounts_user_delete_account", args=[person.user.pk]), said)
+    console.post(address, said)
+    person.user.refresh_from_db()
+    assert person.user.anonymised_at
+    entry = AuditEntry.objects.get(action="user.anonymise")
+    assert (entry.actor, entry.reason) == (boss, "an order of the court")
 
 
 def test_the_audit_trail_is_shown_and_can_not_be_changed(console, person):
