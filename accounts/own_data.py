@@ -22,25 +22,36 @@ def register() -> None:
 
 def read(user: User) -> Iterator[ExportFile]:
     """Profile, consents, sessions, ways to sign in."""
-    yield "profile.json", {
-        **selectors.user_data(user),
-        "preferences": user.preferences,
-        "where_you_came_from": user.utm,
-    }
-    yield "consents.json", [
-        {"purpose": row.purpose, "version": row.version, "given": row.given, "at": row.created_at}
-        for row in Consent.objects.filter(user=user).order_by("pk")
-    ]
+    yield (
+        "profile.json",
+        {
+            **selectors.user_data(user),
+            "preferences": user.preferences,
+            "where_you_came_from": user.utm,
+        },
+    )
+    yield (
+        "consents.json",
+        [
+            {"purpose": row.purpose, "version": row.version, "given": row.given, "at": row.created_at}
+            for row in Consent.objects.filter(user=user).order_by("pk")
+        ],
+    )
     sessions = AuthSession.objects.filter(user=user)
     yield "sessions.json", LongList({}, "sessions", (_session(session) for session in by_key(sessions)))
-    yield "ways_to_sign_in.json", {
-        "addresses": list(EmailAddress.objects.filter(user=user).values("email", "verified", "primary")),
-        "connected_accounts": list(
-            SocialAccount.objects.filter(user=user).values("provider", "uid", "extra_data", "date_joined")
-        ),
-        "second_factors": list(Authenticator.objects.filter(user=user).values("type", "created_at", "last_used_at")),
-        "has_password": user.has_usable_password(),
-    }
+    yield (
+        "ways_to_sign_in.json",
+        {
+            "addresses": list(EmailAddress.objects.filter(user=user).values("email", "verified", "primary")),
+            "connected_accounts": list(
+                SocialAccount.objects.filter(user=user).values("provider", "uid", "extra_data", "date_joined")
+            ),
+            "second_factors": list(
+                Authenticator.objects.filter(user=user).values("type", "created_at", "last_used_at")
+            ),
+            "has_password": user.has_usable_password(),
+        },
+    )
 
 
 def _session(session: AuthSession) -> dict[str, object]:

@@ -79,10 +79,18 @@ def read_relations(user: User) -> Iterator[ExportFile]:
     likes = Like.objects.filter(user=user).select_related("character")
     yield "likes.json", LongList({}, "likes", (_about(like) for like in by_key(likes)))
     personas = Persona.objects.filter(user=user)
-    yield "personas.json", [
-        {"name": one.name, "description": one.description, "is_default": one.is_default, "created_at": one.created_at}
-        for one in by_key(personas)
-    ]
+    yield (
+        "personas.json",
+        [
+            {
+                "name": one.name,
+                "description": one.description,
+                "is_default": one.is_default,
+                "created_at": one.created_at,
+            }
+            for one in by_key(personas)
+        ],
+    )
     memories = Memory.objects.filter(user=user).select_related("character")
     yield "memories.json", LongList({}, "memories", (_about(one) | {"text": one.text} for one in by_key(memories)))
 

@@ -49,7 +49,9 @@ class VariantAdmin(ReadOnlyAdmin, FastModelAdmin):
         description="Stop this reply",
         permissions=["stop"],
         variant=ActionVariant.DANGER,
-        dialog=reason_dialog("Stop this reply", "What is written stays; before the first word it costs nothing.", "Stop"),
+        dialog=reason_dialog(
+            "Stop this reply", "What is written stays; before the first word it costs nothing.", "Stop"
+        ),
     )
     @transaction.atomic
     def stop(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:

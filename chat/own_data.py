@@ -12,7 +12,7 @@ from accounts import registry
 from accounts.models import User
 from accounts.registry import ExportFile, LongList
 from characters.own_data import file_stem
-from chat.models import Conversation, Member, Message, MessageTrace, Variant
+from chat.models import Conversation, Member, MessageTrace, Variant
 from chat.services.replies import stop_all
 from common.database import by_key, fetch_all
 
@@ -72,7 +72,7 @@ def _messages(conversation_id: uuid.UUID, user: User) -> Iterator[dict[str, Any]
     seq = 0
     while rows := fetch_all(MESSAGES, [conversation_id, seq, AT_ONCE]):
         wordings = _other_wordings([row[0] for row in rows])
-        for message_id, seq, at, edited_at, text, variant, author_id, character, person in rows:  # noqa: B007
+        for message_id, seq, at, edited_at, text, variant, author_id, character, person in rows:
             message = {"number": seq, "at": at, "from": character or person, "you": author_id == user.pk, "text": text}
             if edited_at:
                 message["edited"] = edited_at

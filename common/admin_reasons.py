@@ -57,7 +57,7 @@ class ReasonAdmin(ModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
         if self._may_write(request, obj):
-            form = kwargs.get("form", self.form)
+            form: type[forms.ModelForm] = kwargs.get("form") or self.form
             kwargs["form"] = type(form.__name__, (form,), {REASON: reason_field()})
         return super().get_form(request, obj, change=change, **kwargs)
 
@@ -107,7 +107,7 @@ class ReasonAdmin(ModelAdmin):
     ) -> HttpResponse:
         question = AskForReason(request.POST or None)
         if request.POST and not question.is_valid():
-            request.POST = QueryDict()  # type: ignore[assignment]  # Django takes any POST for a yes
+            request.POST = QueryDict()  # Django takes any POST for a yes
         return super().delete_view(request, object_id, {"reason_form": question} | (extra_context or {}))
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -134,8 +134,9 @@ def _with_reason(delete_selected: Any) -> Any:
         confirmed = "post" in request.POST
         question = AskForReason(request.POST if confirmed else None)
         if confirmed and not question.is_valid():
-            request.POST = request.POST.copy()  # type: ignore[assignment]
-            del request.POST["post"]
+            unanswered = request.POST.copy()
+            del unanswered["post"]
+            request.POST = unanswered  # type: ignore[assignment]
         response = delete_selected(model_admin, request, queryset)
         if response is not None:
             response.context_data["reason_form"] = question

@@ -31,7 +31,7 @@ class GroupAdmin(ReasonAdmin):
 
 class OfPersonAdmin(ReadOnlyAdmin):
     list_select_related = ("user",)
-    search_fields = ("user__username",)
+    search_fields: tuple[str, ...] = ("user__username",)
     search_help_text = "The beginning of a username"
 
 

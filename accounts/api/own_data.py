@@ -131,7 +131,3 @@ class DeletesMe:
         user = services.delete_account(user_id=user.pk, actor=user)
         until = deletion.restorable_until(user)
         return Response({"deleted_at": user.deleted_at, "restorable_until": until}, status=202, headers=NO_STORE)
-
-
-class OwnAccountView(DeletesMe, TroupeView):
-    pass

@@ -3,7 +3,7 @@
 from accounts.models.api_keys import ApiKey, Scope
 from accounts.models.organizations import Invitation, Membership, Organization
 from accounts.models.own_data import DataExport
-from accounts.models.people import STAFF_ROLES, join_staff_group, Block, Consent, Favourite, FormerUsername, Role, User
+from accounts.models.people import STAFF_ROLES, Block, Consent, Favourite, FormerUsername, Role, User, join_staff_group
 from accounts.models.sign_in import AuthSession, MailKey
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "Role",
     "Scope",
     "User",
+    "join_staff_group",
 ]

@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts import registry
-from accounts.models import Block, DataExport, FormerUsername, Invitation, MailKey, Organization, Role, User
+from accounts.models import Block, DataExport, Invitation, MailKey, Organization, Role, User
 from accounts.services.deletion import kept_for, tell
 from common import audit
 from common.errors import Conflict
@@ -45,9 +45,7 @@ def anonymise_due(*, at_most: int = AT_ONCE) -> int:
 
 
 @transaction.atomic
-def anonymise(
-    *, user_id: uuid.UUID, gone_since: Any = None, actor: User | None = None, reason: str = ""
-) -> bool:
+def anonymise(*, user_id: uuid.UUID, gone_since: Any = None, actor: User | None = None, reason: str = "") -> bool:
     """Anonymises one deleted person; False where that was done before, is being done, or the person is back.
 
     With `gone_since` only who left before it. Raises Conflict for who has not left.
@@ -70,6 +68,8 @@ def anonymise(
 
 
 def _rename(user: User) -> None:
+    if user.avatar:
+        registry.avatar_dropped(user.avatar)
     # by chance, not by the id: everybody may know the id, and could take the name before
     user.username = NEW_NAME + secrets.token_hex(11)
     user.email = ADDRESS.format(user.username)
@@ -93,7 +93,6 @@ def _forget_sign_ins(user: User) -> None:
     EmailAddress.objects.filter(user=user).delete()
     SocialAccount.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()
-    FormerUsername.objects.filter(user=user).delete()
     MailKey.objects.filter(user=user).delete()
     keys = user.auth_sessions.exclude(session_key=None).values_list("session_key", flat=True)
     Session.objects.filter(session_key__in=list(keys)).delete()

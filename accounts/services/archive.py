@@ -1,4 +1,4 @@
-"""A person's copy of their own data, written as a ZIP piece by piece: the memory it takes does not grow with the data."""
+"""A person's copy of their own data, a ZIP written piece by piece: the memory it takes does not grow with the data."""
 
 import zipfile
 from collections.abc import Callable, Iterable, Iterator

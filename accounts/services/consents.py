@@ -1,4 +1,4 @@
-"""What people agree to: terms, privacy, news by mail. Rows are only added; the newest of a purpose is the one that holds."""
+"""What people agree to: terms, privacy, news by mail. Rows are only added; the newest of a purpose holds."""
 
 import uuid
 

@@ -31,7 +31,7 @@ FORGOTTEN_AFTER = timedelta(days=30)
 SAID_EVERY_SECONDS = 1.0
 
 
-class LostLease(Exception):
+class LostLeaseError(Exception):
     """Somebody else makes this export now, or nobody wants it any more."""
 
 
@@ -138,7 +138,7 @@ def _held(export: DataExport) -> QuerySet[DataExport]:
 
 
 class _Steps:
-    """Says how far the work is, and keeps the lease, at most once a second. Raises LostLease."""
+    """Says how far the work is, and keeps the lease, at most once a second. Raises LostLeaseError."""
 
     def __init__(self, export: DataExport) -> None:
         self.export, self.said = export, time.monotonic()
@@ -149,7 +149,7 @@ class _Steps:
         self.said = time.monotonic()
         until = timezone.now() + timedelta(seconds=settings.EXPORT_LEASE_SECONDS)
         if not _held(self.export).update(progress=progress, lease_until=until):
-            raise LostLease
+            raise LostLeaseError
 
 
 @transaction.atomic
@@ -159,7 +159,7 @@ def _finish(export: DataExport) -> None:
     kept = timedelta(days=settings.EXPORT_KEPT_DAYS)
     ready = {"status": Status.READY, "progress": 100, "size": size, "ready_at": now, "expires_at": now + kept}
     if not _held(export).update(**ready, lease_until=None, updated_at=now):
-        raise LostLease
+        raise LostLeaseError
     mail.send(
         "export_ready",
         to=user.email,
@@ -199,10 +199,9 @@ def _remove_unwanted() -> int:
     if not folder().is_dir():
         return 0
     files = [path for path in folder().iterdir() if path.suffix in (".zip", ".part")]
-    wanted = set(
-        DataExport.objects.filter(status__in=(Status.RUNNING, Status.READY), file__in=[f"{path.stem}.zip" for path in files])
-        .values_list("file", flat=True)
-    )  # fmt: skip
+    names = [f"{path.stem}.zip" for path in files]
+    live = DataExport.objects.filter(status__in=(Status.RUNNING, Status.READY), file__in=names)
+    wanted = set(live.values_list("file", flat=True))
     unwanted = [path for path in files if f"{path.stem}.zip" not in wanted]
     _remove(*unwanted)
     return len(unwanted)

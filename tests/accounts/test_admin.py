@@ -14,6 +14,7 @@ from tests.accounts.conftest import PASSWORD, problem
 pytestmark = pytest.mark.django_db
 commits = pytest.mark.django_db(transaction=True)  # the end of a session is announced after commit
 
+
 @pytest.fixture
 def boss(make_user):
     return make_user(PASSWORD, email="boss@example.org", role="admin", username="boss")

@@ -70,13 +70,23 @@ def test_a_team_is_found_by_its_name_and_by_its_people(api, finance, owner, team
 
 @pytest.mark.parametrize(
     ("search", "found"),
-    [("OLIV", ["olivia"]), ("olivia@Troupe", ["olivia"]), ("livia", []), ("%", []), ("_livia", []), ("\\", []), ("'", [])],
+    [
+        ("OLIV", ["olivia"]),
+        ("olivia@Troupe", ["olivia"]),
+        ("livia", []),
+        ("%", []),
+        ("_livia", []),
+        ("\\", []),
+        ("'", []),
+    ],
 )
 def test_it_is_found_by_the_beginning_and_nothing_else(api, finance, owner, search, found):
     assert names(api(finance).client.get(PATH, {"search": search})) == found
 
 
-@pytest.mark.parametrize("query", ["search=%00", f"search={'x' * 255}", "limit=0", "cursor=x", "cursor=WzFd", "count=maybe"])
+@pytest.mark.parametrize(
+    "query", ["search=%00", f"search={'x' * 255}", "limit=0", "cursor=x", "cursor=WzFd", "count=maybe"]
+)
 def test_odd_questions_are_refused(api, finance, problem, query):
     assert problem(api(finance).get(f"{PATH}?{query}")) == (400, "VALIDATION_ERROR")
 
@@ -111,7 +121,7 @@ def test_a_search_goes_by_indexes():
 
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(f"EXPLAIN SELECT 1 FROM billing_wallet w WHERE {FOUND}", {"prefix": "oliv%"})
+        cursor.execute(f"EXPLAIN SELECT 1 FROM billing_wallet w WHERE {FOUND}", {"prefix": "oliv%"})  # noqa: S608
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Seq Scan" not in plan
     assert "organization_name_prefix" in plan

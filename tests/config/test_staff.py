@@ -1,4 +1,4 @@
-"""Staff roles as groups, what each may see and do in the console, and that nothing is written there without a reason."""
+"""Staff roles as groups, what each may see and do in the console, and that nothing is written without a reason."""
 
 from typing import Any
 
@@ -178,7 +178,10 @@ def test_no_model_of_the_console_can_be_written_without_a_reason(rf, staff):
         ), label
         assert set(model_admin.get_actions(request)) <= {"delete_selected"}, label
         row = model()
-        for obj, may in ((None, model_admin.has_add_permission(request)), (row, _may_change(model_admin, request, row))):
+        for obj, may in (
+            (None, model_admin.has_add_permission(request)),
+            (row, _may_change(model_admin, request, row)),
+        ):
             if may:
                 form = model_admin.get_form(request, obj, change=obj is not None)
                 assert form.base_fields["reason"].required, label
@@ -314,7 +317,10 @@ def test_many_jobs_are_not_changed_without_a_reason(console, job):
 def test_every_page_of_the_queues_that_takes_a_post_asks_why(console, job):
     asking = 0
     for pattern in admin.site._registry[_dashboard()].get_urls():
-        if not (pattern.name or "").startswith("django_rq_") or pattern.name in ("django_rq_home_json", "django_rq_metrics"):
+        if not (pattern.name or "").startswith("django_rq_") or pattern.name in (
+            "django_rq_home_json",
+            "django_rq_metrics",
+        ):
             continue
         known = {"queue_index": LOW, "job_id": job.id, "scheduler_index": 0, "connection_index": 0, "key": "x"}
         arguments = [known.get(name, "x") for name in pattern.pattern.converters]

@@ -77,7 +77,9 @@ def odile(owner) -> Any:
     User.objects.filter(pk=owner.id).update(email_verified=True)
     owner.user.refresh_from_db()
     fields = {"name": "Odile", "age": 31, "gender": "female", "visibility": "public", "description": "A black swan."}
-    return create_character(creator=owner.user, fields=fields | {"greeting": "Good evening.", "system_prompt": "Dance."})
+    return create_character(
+        creator=owner.user, fields=fields | {"greeting": "Good evening.", "system_prompt": "Dance."}
+    )
 
 
 @pytest.fixture
@@ -85,9 +87,7 @@ def talk() -> Callable[..., Any]:
     """`talk(person, character)`: a conversation of theirs."""
 
     def start(person: Person, character: Any) -> Any:
-        return start_conversation(
-            user_id=person.id, organization_id=person.organization_id, character_id=character.pk
-        )
+        return start_conversation(user_id=person.id, organization_id=person.organization_id, character_id=character.pk)
 
     return start
 

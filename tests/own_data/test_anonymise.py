@@ -8,6 +8,8 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.socialaccount.models import SocialAccount
 from django.apps import apps
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db import connection, models
 from django.utils import timezone
 
@@ -81,7 +83,7 @@ def every_text_of_the_database() -> str:
     with connection.cursor() as cursor:
         for model in apps.get_models(include_auto_created=True):
             if model._meta.managed and model._meta.app_label not in {"contenttypes", "auth"}:
-                cursor.execute(f'SELECT t::text FROM "{model._meta.db_table}" t')
+                cursor.execute(f'SELECT t::text FROM "{model._meta.db_table}" t')  # noqa: S608
                 found += [row[0] for row in cursor.fetchall()]
     return "\n".join(found)
 
@@ -117,6 +119,13 @@ def test_the_last_mail_goes_to_the_address_it_is_about(stella):
     leave_for_good(stella)
     assert [mail.kind for mail in OutgoingMail.objects.filter(user_id=stella.id)] == ["account_anonymised"]
     assert OutgoingMail.objects.get(user_id=stella.id).to == "stella@troupe.example"
+
+
+def test_the_picture_is_deleted_from_the_storage(stella, settings, data_dir):
+    key = default_storage.save("avatars/stella.webp", ContentFile(b"a picture"))
+    services.set_avatar(user_id=stella.id, key=key)
+    leave_for_good(stella)
+    assert not default_storage.exists(key)
 
 
 def test_nobody_signs_in_as_them_any_more(stella, api):
