@@ -2,6 +2,7 @@ from django.urls import include, path
 
 from accounts import headless
 from accounts.api import api_keys, blocks, doors, invitations, links, organizations, own_data, people, sessions, social
+from accounts.pages import api_keys as key_pages
 from accounts.pages import doors as door_pages
 from accounts.pages import invitations as invitation_pages
 from accounts.pages import organizations as team_pages
@@ -104,6 +105,8 @@ page_urlpatterns = [
     path("account/security/authenticator", factors.AuthenticatorPage.as_view(), name="security_authenticator"),
     path("account/security/recovery-codes", factors.RecoveryCodesPage.as_view(), name="security_recovery_codes"),
     path("account/security/passkeys/remove", factors.remove_passkey, name="security_passkey_remove"),
+    path("account/api-keys", key_pages.KeysPage.as_view(), name="account_api_keys"),
+    path("account/api-keys/<uuid:key_id>/revoke", key_pages.RevokeKey.as_view(), name="account_api_key_revoke"),
     path("account/data", own_data_pages.data_page, name="account_data"),
     path("account/data/export", own_data_pages.fetch_export, name="account_export"),
     path("account/data/export/state", own_data_pages.export_state, name="account_export_state"),
@@ -117,6 +120,12 @@ page_urlpatterns = [
     path("organizations/new", team_pages.NewTeamPage.as_view(), name="organization_new"),
     path("organizations/switch", team_pages.switch, name="organization_switch"),
     path("organizations/<uuid:organization_id>", team_pages.organization, name="organization"),
+    path("organizations/<uuid:organization_id>/api-keys", key_pages.KeysPage.as_view(), name="organization_api_keys"),
+    path(
+        "organizations/<uuid:organization_id>/api-keys/<uuid:key_id>/revoke",
+        key_pages.RevokeKey.as_view(),
+        name="organization_api_key_revoke",
+    ),
     path("organizations/<uuid:organization_id>/rename", team_pages.Rename.as_view(), name="organization_rename"),
     path("organizations/<uuid:organization_id>/invite", team_pages.Invite.as_view(), name="organization_invite"),
     path(

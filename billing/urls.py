@@ -1,6 +1,6 @@
 from django.urls import path
 
-from billing import api, api_balances, api_budgets, pages
+from billing import api, api_balances, api_budgets, pages, pages_budgets
 
 api_urlpatterns = [
     path("wallet", api.WalletView.as_view()),
@@ -12,5 +12,15 @@ api_urlpatterns = [
 ]
 
 page_urlpatterns = [
+    path(
+        "organizations/<uuid:organization_id>/budgets",
+        pages_budgets.BudgetsPage.as_view(),
+        name="organization_budgets",
+    ),
+    path(
+        "organizations/<uuid:organization_id>/budgets/<uuid:budget_id>",
+        pages_budgets.BudgetAction.as_view(),
+        name="organization_budget",
+    ),
     path("wallet", pages.wallet, name="wallet"),
 ]

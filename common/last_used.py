@@ -40,7 +40,7 @@ def touch_all(kind: str, used_ids: Iterable[uuid.UUID]) -> None:
             redis.ask(("HSET", _gathered(kind), *pairs))
 
 
-def write_gathered(kind: str, write: Callable[[Mapping[uuid.UUID, datetime]], None]) -> int:
+def write_gathered(kind: str, write: Callable[[Mapping[uuid.UUID, datetime]], object]) -> int:
     """Gives `write` what was gathered since the last time; returns how many that were. For a job.
 
     What was taken out of Redis stays in a second place until it is written, so a run that is killed loses nothing.

@@ -27,7 +27,7 @@ class ApiKeyInput(InputSerializer):
         min_length=1,
         max_length=len(Scope),
         required=False,
-        default=api_keys.DEFAULT_SCOPES,
+        default=list(api_keys.DEFAULT_SCOPES),
         help_text="What it may do; by default `chat` and `images`.",
     )
     budget = CreditsLimit(required=False, allow_null=True, default=None, help_text="Credits it may spend a month.")

@@ -74,11 +74,11 @@ def _check_subject(
         raise ValidationProblem(errors={"member": ["This goes with the scope member only."]})
     if api_key_id and scope != Budget.Scope.KEY:
         raise ValidationProblem(errors={"api_key": ["This goes with the scope key only."]})
-    members = Membership.objects.filter(organization_id=organization_id, user_id=member_id)
-    if scope == Budget.Scope.MEMBER and not (member_id and members.exists()):
+    members = Membership.objects.filter(organization_id=organization_id)
+    if scope == Budget.Scope.MEMBER and not (member_id and members.filter(user_id=member_id).exists()):
         raise ValidationProblem(errors={"member": ["Give the id of a person who is a member."]})
-    keys = ApiKey.objects.filter(pk=api_key_id, organization_id=organization_id, revoked_at=None)
-    if scope == Budget.Scope.KEY and not (api_key_id and keys.exists()):
+    keys = ApiKey.objects.filter(organization_id=organization_id, revoked_at=None)
+    if scope == Budget.Scope.KEY and not (api_key_id and keys.filter(pk=api_key_id).exists()):
         raise ValidationProblem(errors={"api_key": ["Give the id of a key of this organisation."]})
 
 
