@@ -2,7 +2,7 @@
 
 from html import escape
 
-from stack.identity.people import PEOPLE
+from stack.identity.people import Person
 
 STYLE = """
 body { font: 1.05rem/1.5 system-ui, sans-serif; max-width: 26rem; margin: 8vh auto; padding: 0 1rem;
@@ -17,16 +17,16 @@ FRAME = """<!doctype html>
 <body><main><h1>{title}</h1>{body}</main></body></html>"""
 
 
-def choose(action: str, fields: dict[str, str], client_id: str) -> str:
+def choose(action: str, fields: dict[str, str], people: list[Person]) -> str:
     """One button for each person, and one to turn back."""
     hidden = "".join(f'<input type="hidden" name="{escape(k)}" value="{escape(v)}">' for k, v in fields.items())
-    people = "".join(
+    buttons = "".join(
         f'<button name="person" value="{person.sub}">{escape(person.name)}<small>{escape(person.says)}</small></button>'
-        for person in PEOPLE
+        for person in people
     )
     body = (
-        f"<p>This is the local identity provider, for development. <b>{escape(client_id)}</b> asks who you are. "
-        f'Nobody here is real.</p><form method="post" action="{escape(action)}">{hidden}{people}'
+        f"<p>This is the local identity provider, for development. <b>{escape(fields['client_id'])}</b> asks who you are. "
+        f'Nobody here is real.</p><form method="post" action="{escape(action)}">{hidden}{buttons}'
         '<button name="person" value="">Turn back</button></form>'
     )
     return _page("Who are you today?", body)

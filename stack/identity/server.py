@@ -17,7 +17,7 @@ from stack.identity import page
 from stack.identity.dialects import DIALECTS, DISCOVERY, GOOGLE_CERTIFICATES, JWKS, Dialect
 from stack.identity.grants import CODE_SECONDS, TOKEN_SECONDS, Grant, Grants, RefusedError
 from stack.identity.keys import SigningKey
-from stack.identity.people import PEOPLE, Person
+from stack.identity.people import PEOPLE
 
 LOOPBACK = "127.0.0.1"
 LONGEST_BODY = 20_000
@@ -70,6 +70,7 @@ class IdentityServer:
 
     def __init__(self, clients: list[Client], port: int = 0) -> None:
         self.clients = {client.client_id: client for client in clients}
+        self.people = {person.sub: person for person in PEOPLE}
         self.key = SigningKey()
         self.grants = Grants()
         self._http = ThreadingHTTPServer((LOOPBACK, port), _handler(self))
@@ -142,8 +143,8 @@ class IdentityServer:
         if error:
             return _back(address, fields, error=error)
         if call.method != "POST":
-            return Answer(200, page.choose(dialect.authorize, fields, client.client_id), "text/html")
-        person = self.person(call.fields.get("person", ""))
+            return Answer(200, self._page(dialect, fields), "text/html")
+        person = self.people.get(call.fields.get("person", ""))
         if person is None:
             return _back(address, fields, error="access_denied")
         grant = Grant(
@@ -157,8 +158,8 @@ class IdentityServer:
         )
         return _back(address, fields, code=self.grants.give(grant))
 
-    def person(self, sub: str) -> Person | None:
-        return next((person for person in PEOPLE if person.sub == sub), None)
+    def _page(self, dialect: Dialect, fields: dict[str, str]) -> str:
+        return page.choose(dialect.authorize, fields, list(self.people.values()))
 
     def token(self, dialect: Dialect, call: Call) -> dict[str, Any]:
         client = self._client(dialect, call)

@@ -20,6 +20,7 @@ from django.db import connection
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.live import LiveSite
+from tests.standins.identity_server import Identity
 from tests.standins.openai_server import OpenAIServer
 
 SCRIPTED, DEMO = "custom/default", "local/local"
@@ -96,9 +97,24 @@ def provider(_standin: OpenAIServer) -> Iterator[OpenAIServer]:
 
 
 @pytest.fixture(scope="package")
-def site(transactional_db: None, _standin: OpenAIServer) -> Iterator[LiveSite]:
+def _elsewhere() -> Iterator[Identity]:
+    with Identity() as server:
+        yield server
+
+
+@pytest.fixture
+def identity(_elsewhere: Identity) -> Iterator[Identity]:
+    """Every other site one may sign in by; the people a test invents there are gone after it."""
+    before = dict(_elsewhere.people)
+    yield _elsewhere
+    _elsewhere.forget()
+    _elsewhere.people = before
+
+
+@pytest.fixture(scope="package")
+def site(transactional_db: None, _standin: OpenAIServer, _elsewhere: Identity) -> Iterator[LiveSite]:
     speaking = {"TEXT_BASE_URL": _standin.base_url, "TEXT_API_KEY": _standin.api_key, "TEXT_MODEL": "stand-in"}
-    with LiveSite(RATE_LIMIT_FACTOR="1000", **speaking) as site:
+    with LiveSite(RATE_LIMIT_FACTOR="1000", **speaking, **_elsewhere.environment()) as site:
         yield site
 
 

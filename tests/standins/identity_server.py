@@ -1,6 +1,7 @@
 """The local identity provider (`stack/identity`) as tests need it: nobody has to press a button, and it may fail."""
 
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +48,6 @@ class Identity(IdentityServer):
 
     def __init__(self, redirect_uris: tuple[str, ...] = ("*",), port: int = 0) -> None:
         super().__init__([Client(CLIENT_ID, SECRET, redirect_uris)], port)
-        self.people: dict[str, Person] = {person.sub: person for person in PEOPLE}
         self.other_key = SigningKey("another-key")
         self.forget()
 
@@ -62,12 +62,9 @@ class Identity(IdentityServer):
 
     def invent(self, **fields: Any) -> Person:
         """One more person, whom nobody else knows."""
-        sub = f"{200000 + len(self.people)}"
+        sub = str(uuid.uuid4().int)[:18]
         self.people[sub] = person = Person(sub, fields.pop("name", "Ida Invented"), f"user{sub}", **fields)
         return person
-
-    def person(self, sub: str) -> Person | None:
-        return self.people.get(sub)
 
     def answer(self, call: Call) -> Answer:
         self.calls.append(call)
