@@ -16,9 +16,9 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
 from billing import services
-from billing.models import Entry, Reservation, Wallet
+from billing.models import Budget, Entry, Reservation, Wallet
 from common import audit
-from common.admin import ReadOnlyAdmin, ReasonForm, done
+from common.admin import ReadOnlyAdmin, ReasonForm, done, reason_dialog
 from common.credits import LARGEST, PLACES
 from common.errors import NoCredits
 from common.models import new_id
@@ -185,3 +185,71 @@ class EntryAdmin(LedgerAdmin):
 class ReservationAdmin(LedgerAdmin):
     list_display = ("created_at", "wallet", "status", "amount", "free_messages", "captured", "feature", "expires_at")
     list_select_related = ("wallet",)
+
+
+class LimitForm(ReasonForm):
+    """Another limit, and why."""
+
+    limit = forms.DecimalField(
+        max_digits=20, decimal_places=PLACES, min_value=0, max_value=LARGEST, widget=UnfoldAdminDecimalFieldWidget
+    )
+
+    field_order = ("limit", "reason")
+
+
+@admin.register(Budget)
+class BudgetAdmin(ReadOnlyAdmin):
+    list_display = ("organization", "scope", "member", "api_key", "period", "limit", "spent", "period_start")
+    list_select_related = ("organization", "member", "api_key")
+    search_fields = ("member__username",)
+    search_help_text = "The beginning of a member's name, the budget's id, the organisation's, or the key's"
+    actions_detail = ("change_limit", "remove")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        try:
+            found = uuid.UUID(search_term.strip())
+        except ValueError:
+            return super().get_search_results(request, queryset, search_term)
+        return queryset.filter(Q(pk=found) | Q(organization=found) | Q(api_key=found)), False
+
+    def has_set_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("billing.change_budget")
+
+    @action(
+        description="Change the limit",
+        permissions=["set"],
+        dialog={
+            "title": "Change the limit",
+            "description": "It holds at once. Below what is spent already it refuses until the period is over.",
+            "form_class": LimitForm,
+            "form_submit_text": "Change it",
+        },
+    )
+    @transaction.atomic
+    def change_limit(self, request: HttpRequest, form: LimitForm, object_id: str) -> HttpResponse:
+        budget, asked = self.get_object(request, object_id), form.cleaned_data
+        services.change_budget(
+            budget_id=budget.pk,
+            limit=asked["limit"],
+            actor=request.user,  # type: ignore[arg-type]
+            reason=asked["reason"],
+        )
+        return done(request, "The limit is changed.", reverse("admin:billing_budget_change", args=[budget.pk]))
+
+    @action(
+        description="Remove this budget",
+        permissions=["set"],
+        variant=ActionVariant.DANGER,
+        dialog=reason_dialog("Remove this budget", "Nothing is counted or refused by it any more.", "Remove it"),
+    )
+    @transaction.atomic
+    def remove(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        budget = self.get_object(request, object_id)
+        services.delete_budget(
+            budget_id=budget.pk,
+            actor=request.user,  # type: ignore[arg-type]
+            reason=form.cleaned_data["reason"],
+        )
+        return done(request, "The budget is gone.", reverse("admin:billing_budget_changelist"))

@@ -20,6 +20,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "accounts.Membership": "badge",
         "accounts.Invitation": "mail",
         "accounts.AuthSession": "key",
+        "accounts.ApiKey": "vpn_key",
         "accounts.Favourite": "star",
         "account.EmailAddress": "alternate_email",
         "socialaccount.SocialAccount": "link",
@@ -47,6 +48,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "billing.Wallet": "account_balance_wallet",
         "billing.Entry": "receipt_long",
         "billing.Reservation": "hourglass_top",
+        "billing.Budget": "savings",
     },
     "Machinery": {
         "django_rq.Dashboard": "dynamic_feed",
@@ -67,6 +69,7 @@ TITLES = {
     "common.MailEvent": "Mail events",
     "django_rq.Dashboard": "Queues",
     "accounts.AuthSession": "Sign-ins",
+    "accounts.ApiKey": "API keys",
     "accounts.DataExport": "Copies of data",
     "account.EmailAddress": "Addresses",
     "socialaccount.SocialAccount": "Connected accounts",

@@ -48,6 +48,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "finance": (
         *_view("billing.wallet", "billing.entry", "billing.reservation", "billing.budget"),
         "billing.change_wallet",  # grant and adjust credits
+        "billing.change_budget",  # change a limit, remove a budget
         *_view("accounts.organization"),
     ),
     "admin": (),  # an administrator may do everything, by being a superuser
