@@ -40,6 +40,7 @@ def parse(arguments: list[str]) -> Options:
         warm_up=1.0 if quick else 3.0,
         connections=found.connections,
         replies=100 if quick else 600,
+        sign_ins=20 if quick else 250,
     )
     return Options(
         scenarios=[name for name in SCENARIOS if not only or name in only],

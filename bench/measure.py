@@ -37,6 +37,7 @@ class Effort:
     warm_up: float
     connections: int
     replies: int
+    sign_ins: int
 
 
 @dataclass

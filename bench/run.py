@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import first_token, http_load, machine, measure, other, report, scenarios, world
+from bench import first_token, http_load, machine, measure, other, report, scenarios, sign_in, world
 from bench.fanout import our_dialect
 from bench.limits import Limit, Limits, once
 from bench.measure import Effort, Repeat, Row, System
@@ -25,6 +25,8 @@ POSTGRES = {
     "wal_level": "replica", "max_wal_senders": "10", "max_connections": "100",
 }  # fmt: skip
 FANOUT, FANOUT_MOST, FIRST_TOKEN = "fanout", "fanout_max", "first_token"
+SIGN_IN = "sign_in_timing"
+TIMED = {SIGN_IN: "sign-in refused, known address"}
 SOCKETS = {
     FANOUT: "socket fan-out, 20/s a speaker",
     FANOUT_MOST: "socket fan-out, at most",
@@ -38,13 +40,16 @@ ORDER = (
     "search_cold",
     "character",
     "history",
+    "me",
+    *TIMED,
     *SOCKETS,
     "post",
     "post_reply",
     "spend",
     "spend_hot",
 )
-SCENARIOS = {name: HTTP[name].title if name in HTTP else SOCKETS[name] for name in ORDER}
+TITLES = {name: scenario.title for name, scenario in HTTP.items()} | SOCKETS | TIMED
+SCENARIOS = {name: TITLES[name] for name in ORDER}
 TALKING = range(world.CONVERSATIONS - 49, world.CONVERSATIONS + 1)
 
 
@@ -109,6 +114,8 @@ class Bench:
         title = SCENARIOS[name]
         if name == FIRST_TOKEN:
             rows = [self._first_token(title)]
+        elif name == SIGN_IN:
+            rows = [self._sign_in(title)]
         elif name in SOCKETS:
             rows = measure.sockets(name, title, self.systems, self.effort, self._servers(), at_most=name == FANOUT_MOST)
         else:
@@ -217,6 +224,28 @@ class Bench:
             cpu=meter.seconds, others=meter.others, load=busy, more=more,
         )  # fmt: skip
         return measure.summary(FIRST_TOKEN, title, report.US, "replies", [repeat])
+
+    # --- what the time of a refusal tells ---------------------------------------------------------------------------
+
+    def _sign_in(self, title: str) -> Row:
+        from accounts.models import User
+
+        person = User.objects.get(pk=world.row_id("user", 1))
+        person.set_password("the right password")
+        person.save(update_fields=["password"])
+        sign_in.run(self.site.url, person.email, 10)
+        repeats = [self._sign_ins(person.email) for _ in range(self.effort.repeats)]
+        return measure.summary(SIGN_IN, title, report.US, "tries", repeats)
+
+    def _sign_ins(self, email: str) -> Repeat:
+        with machine.CpuMeter({"app": self.site.pids("web"), **self._servers()}) as meter:
+            busy = machine.load()
+            result = sign_in.run(self.site.url, email, self.effort.sign_ins)
+        more = {"unknown_ms": result.unknown_ms, "known_to_unknown": result.ratio}
+        return Repeat(
+            rate=result.rate, done=result.tries, p50_ms=result.known_ms, p99_ms=result.known_p99_ms,
+            errors=result.errors, cpu=meter.seconds, others=meter.others, load=busy, more=more,
+        )  # fmt: skip
 
     # --- limits ----------------------------------------------------------------------------------------------------
 
