@@ -31,6 +31,11 @@ def console(staff):
     return console
 
 
+def send(console, action, row, **fields):
+    """Fills in the dialog of an action."""
+    return console.post(reverse(f"admin:{action}", args=[row.pk]), {"_form_submitted": "on"} | fields)
+
+
 def test_the_lists_and_the_rows_open_and_no_digest_is_shown(console, key, budget):
     for model, row in (("accounts_apikey", key), ("billing_budget", budget)):
         for path in (
@@ -47,11 +52,10 @@ def test_the_lists_and_the_rows_open_and_no_digest_is_shown(console, key, budget
 
 
 def test_a_key_is_revoked_with_a_reason(console, staff, key):
-    path = reverse("admin:accounts_apikey_revoke", args=[key.pk])
-    console.post(path, {"reason": ""})
+    send(console, "accounts_apikey_revoke", key, reason="")
     key.refresh_from_db()
     assert key.revoked_at is None
-    console.post(path, {"reason": "It stood in a public repository"})
+    send(console, "accounts_apikey_revoke", key, reason="It stood in a public repository")
     key.refresh_from_db()
     assert key.revoked_by_id == staff.id
     entry = AuditEntry.objects.get(action="api_key.revoke")
@@ -59,14 +63,13 @@ def test_a_key_is_revoked_with_a_reason(console, staff, key):
 
 
 def test_a_limit_is_changed_and_a_budget_removed_with_a_reason(console, budget):
-    change = reverse("admin:billing_budget_change_limit", args=[budget.pk])
-    console.post(change, {"limit": "9", "reason": ""})
+    send(console, "billing_budget_change_limit", budget, limit="9", reason="")
     budget.refresh_from_db()
     assert budget.limit == 5
-    console.post(change, {"limit": "9", "reason": "They asked for it"})
+    send(console, "billing_budget_change_limit", budget, limit="9", reason="They asked for it")
     budget.refresh_from_db()
     assert budget.limit == 9
-    console.post(reverse("admin:billing_budget_remove", args=[budget.pk]), {"reason": "They asked for it"})
+    send(console, "billing_budget_remove", budget, reason="They asked for it")
     assert not Budget.objects.exists()
     reasons = AuditEntry.objects.filter(action__startswith="budget.").order_by("id").values_list("action", "reason")
     assert list(reasons)[1:] == [("budget.change", "They asked for it"), ("budget.delete", "They asked for it")]
