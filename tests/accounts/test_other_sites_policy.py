@@ -15,6 +15,7 @@ from tests.hostile.conftest import unchanged
 from tests.standins.identity_server import NILS, UMA, VERA
 
 pytestmark = pytest.mark.django_db
+FIRST = "first come first served"
 with_address = pytest.mark.parametrize("provider", WITH_ADDRESS)
 
 
@@ -22,8 +23,8 @@ with_address = pytest.mark.parametrize("provider", WITH_ADDRESS)
 def owner_of(make_user):
     """`owner_of(VERA, confirmed=True)`: an account that has her address already."""
 
-    def make(person, *, confirmed, password="first come first served", **fields):
-        return make_user(password, email=person.email, email_verified=confirmed, **fields)
+    def make(person, *, confirmed, **fields):
+        return make_user(FIRST, email=person.email, email_verified=confirmed, **fields)
 
     return make
 
@@ -38,7 +39,7 @@ def test_verified_there_and_confirmed_here_is_connected_and_signed_in(program, o
     assert response.json()["user"]["id"] == str(user.pk)
     assert SocialAccount.objects.get().user == user
     user.refresh_from_db()
-    assert user.check_password("first come first served")  # nothing else of theirs has changed
+    assert user.check_password(FIRST)  # nothing else of theirs has changed
     mail = OutgoingMail.objects.get(kind="connection_changed")
     assert (mail.to, mail.context["added"]) == (VERA.email, True)
     assert AuditEntry.objects.get(action="user.connection_added").data == {"provider": provider}

@@ -1,5 +1,7 @@
 """The same identity, the same state, the same address, many times at once over real connections: once is once."""
 
+from functools import partial
+
 import pytest
 from allauth.socialaccount.models import SocialAccount
 
@@ -24,7 +26,7 @@ def identity_of(uid, provider="google", email="vera@identity.example"):
 def test_one_new_identity_that_comes_many_times_at_once_makes_one_account(identity):
     for number in range(5):
         who = identity_of(f"new-{number}", email=f"new{number}@example.org")
-        found = together([closing(lambda who=who: social.resolve(who))] * MANY)
+        found = together([closing(partial(social.resolve, who))] * MANY)
         assert {type(user) for user in found} == {User}, found
         assert len({user.pk for user in found}) == 1
     assert User.objects.count() == 5 == SocialAccount.objects.count()
@@ -35,7 +37,7 @@ def test_two_sites_that_vouch_for_one_address_meet_in_one_account(identity):
     for number in range(5):
         email = f"new{number}@example.org"
         ways = [identity_of(f"{number}", provider, email) for provider in ("google", "discord", "local")]
-        found = together([closing(lambda who=who: social.resolve(who)) for who in ways * 3])
+        found = together([closing(partial(social.resolve, who)) for who in ways * 3])
         assert {type(user) for user in found} == {User}, found
         assert len({user.pk for user in found}) == 1
     assert User.objects.count() == 5
@@ -78,7 +80,7 @@ def test_one_identity_that_two_people_connect_at_once_belongs_to_one(identity, m
         people = [make_user(), make_user()]
         who = identity_of(f"wanted-{number}")
         answers = together(
-            [closing(lambda user=user: connections.connect(user_id=user.pk, identity=who)) for user in people * 3]
+            [closing(partial(connections.connect, user_id=user.pk, identity=who)) for user in people * 3]
         )
         account = SocialAccount.objects.get(uid=f"wanted-{number}")
         assert sum(isinstance(answer, SocialAccount) for answer in answers) == 3, answers
@@ -94,7 +96,7 @@ def test_of_two_connections_removed_at_once_one_stays(identity, make_user):
             for provider in ("google", "discord")
         ]
         answers = together(
-            [closing(lambda one=one: connections.disconnect(user_id=user.pk, connection_id=one)) for one in ids]
+            [closing(partial(connections.disconnect, user_id=user.pk, connection_id=one)) for one in ids]
         )
         assert sum(answer is None for answer in answers) == 1, answers
         assert sum(isinstance(answer, Conflict) for answer in answers) == 1, answers

@@ -183,6 +183,9 @@ class TestProduction:
             ("PUBLIC_URL", "http://troupe.example"),
             ("CORS_ORIGINS", "*"),
             ("RATE_LIMIT_FACTOR", "1.5"),
+            ("GOOGLE_BASE_URL", "http://accounts.example"),
+            ("DISCORD_BASE_URL", "http://discord.example"),
+            ("TWITTER_BASE_URL", "http://x.example"),
             ("INTERNAL_API_KEY", "letmein"),
             ("OPERATIONS_TOKEN", "letmein"),
         ],
@@ -202,6 +205,10 @@ class TestProduction:
     )
     def test_what_is_safe_is_taken(self, production, name, value):
         assert load_environment(production | {name: value})
+
+    def test_a_local_identity_provider_is_refused(self, production):
+        local = {"LOCAL_IDENTITY_URL": "http://127.0.0.1:8020", "LOCAL_IDENTITY_SECRET": SECRET}
+        assert names_of(refused(production | local)) == {"LOCAL_IDENTITY_URL"}
 
     def test_every_rule_is_about_a_variable_that_is_there(self):
         assert {name for name, _, _ in PRODUCTION_RULES} <= Environment.model_fields.keys()
@@ -226,6 +233,17 @@ class TestMail:
     def test_a_signing_secret_as_resend_shows_it(self):
         secret = "whsec_QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
         assert secret == load_environment({"RESEND_SIGNING_SECRET": secret}).RESEND_SIGNING_SECRET
+
+
+class TestOtherSites:
+    @pytest.mark.parametrize("site", ["GOOGLE", "DISCORD", "TWITTER"])
+    def test_half_of_a_sites_keys_is_none(self, site):
+        assert names_of(refused({f"{site}_CLIENT_ID": "x"})) == {f"{site}_CLIENT_SECRET"}
+        assert names_of(refused({f"{site}_CLIENT_SECRET": "x"})) == {f"{site}_CLIENT_ID"}
+        assert load_environment({f"{site}_CLIENT_ID": "x", f"{site}_CLIENT_SECRET": "y"})
+
+    def test_the_local_one_needs_its_secret(self):
+        assert names_of(refused({"LOCAL_IDENTITY_URL": "http://127.0.0.1:8020"})) == {"LOCAL_IDENTITY_SECRET"}
 
 
 class TestTextServer:
