@@ -5,6 +5,7 @@ C, so it is only given what begins as one of five formats, never more pixels tha
 """
 
 import functools
+import logging
 import threading
 from typing import Any
 
@@ -12,6 +13,9 @@ from common.errors import PayloadTooLarge, Unprocessable, UnsupportedMediaType
 
 MOST_BYTES = 10 * 1024 * 1024
 MOST_PIXELS = 40_000_000
+MOST_AT_ONCE = 16_000_000  # where a file can't be decoded line by line, and all of it stands in memory
+READ_WHOLE = {"webp", "gif", "avif"}
+MANY_PASSES = ("jpeg-multiscan", "interlaced")  # what libvips says of such JPEGs and PNGs
 LONGEST_SIDE = 16_383  # pixels; WebP knows no more, and nobody's face is longer
 AVATAR_SIDE = 512
 QUALITY = 85
@@ -25,6 +29,7 @@ def _vips() -> Any:
     """The library, loaded with the first picture: most processes never see one."""
     import pyvips
 
+    logging.getLogger("pyvips").setLevel(logging.WARNING)  # otherwise it tells of every step
     # readers that nobody has tried to break for years (PDF, SVG and more) are shut, whatever a file claims to be
     pyvips.block_untrusted_set(True)
     pyvips.cache_set_max(0)
@@ -74,13 +79,20 @@ LOADERS = {
 
 
 def _square(data: bytes) -> bytes:
-    image = _vips().Image
-    # only the header is read here
-    header = getattr(image, LOADERS[kind_of(data)])(data, access="sequential", fail_on="error")
-    if header.width * header.height > MOST_PIXELS or max(header.width, header.height) > LONGEST_SIDE:
-        raise Unprocessable(f"A picture may have at most {MOST_PIXELS // 1_000_000} million pixels.")
-    # it shrinks while it decodes where the format can, and turns the picture as its orientation says
-    small = image.thumbnail_buffer(
-        data, AVATAR_SIDE, height=AVATAR_SIDE, crop="centre", fail_on="error", output_profile="srgb"
-    )
+    kind = kind_of(data)
+    load = getattr(_vips().Image, LOADERS[kind])
+    options: dict[str, Any] = {"access": "sequential", "fail_on": "error"}
+    header = load(data, **options)  # no pixel is read yet
+    most = MOST_AT_ONCE if kind in READ_WHOLE or any(map(header.get_typeof, MANY_PASSES)) else MOST_PIXELS
+    if header.width * header.height > most or max(header.width, header.height) > LONGEST_SIDE:
+        raise Unprocessable(f"A picture may have at most {most // 1_000_000} million pixels.")
+    if kind == "jpeg":
+        options["shrink"] = _shrink(min(header.width, header.height))
+    # not `thumbnail_buffer`, which reads on where a file is torn off, whatever `fail_on` says
+    small = load(data, **options).thumbnail_image(AVATAR_SIDE, height=AVATAR_SIDE, crop="centre", output_profile="srgb")
     return bytes(small.webpsave_buffer(Q=QUALITY, keep="none"))
+
+
+def _shrink(side: int) -> int:
+    """By how much a JPEG is made smaller while it is decoded: an eighth of a large photo is an eighth of the work."""
+    return next((by for by in (8, 4, 2) if side >= AVATAR_SIDE * by), 1)
