@@ -36,6 +36,9 @@ def test_the_pages_a_visitor_sees(window, odile, screen):
         f"/characters/{odile.pk}",
         "/sign-in",
         "/sign-up",
+        "/terms",
+        "/privacy",
+        "/goodbye",
     ):
         page.goto(path)
         expect(page.locator("h1")).to_be_visible()
@@ -89,25 +92,35 @@ def test_the_page_of_the_api(window, watch):
 # --- the operators' console -------------------------------------------------------------------------------------------
 
 
-def test_staff_come_in_by_the_consoles_own_door(window, site, join):
+def test_staff_come_in_by_the_sites_door_and_are_led_back(window, site, join):
     person = join(role="support")
     person.user.set_password("velvet curtain 9")
     person.user.save()
     page = window()
-    page.goto("/admin/")
+    page.goto("/admin/accounts/user/")
+    expect(page).to_have_url(f"{site.url}/sign-in?next=/admin/accounts/user/")
     page.get_by_label("Email").fill(person.user.email)
-    page.get_by_label("Password").fill("wrong")
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_text("Please enter the correct email and password for a staff account.")).to_be_visible()
     page.get_by_label("Password").fill("velvet curtain 9")
-    page.get_by_role("button", name="Log in").click()
-    expect(page).to_have_url(f"{site.url}/admin/")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page).to_have_url(f"{site.url}/admin/accounts/user/")
 
 
-def test_a_member_is_not_let_into_the_console(window, mira):
+def test_a_member_is_told_that_the_console_is_for_staff(window, mira, watch):
+    watch.forgive("status of 403")
     page = window(mira)
     page.goto("/admin/")
-    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    expect(page.get_by_role("heading", name="The stage door is for staff")).to_be_visible()
+    pages.check(page)
+
+
+def test_a_row_of_the_console_is_changed_with_a_reason_and_its_history_tells_it(window, staff, mira):
+    page = window(staff)
+    page.goto(f"/admin/accounts/user/{mira.user.pk}/change/")
+    page.get_by_label("Bio").fill("Plays Ophelia.")
+    page.get_by_label("Reason").fill("They asked by letter.")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.goto(f"/admin/accounts/user/{mira.user.pk}/history/")
+    expect(page.get_by_role("cell", name="They asked by letter.")).to_be_visible()
 
 
 def test_the_console_names_every_model_in_a_group(window, staff):
@@ -132,7 +145,9 @@ def test_the_queue_monitor_works_inside_the_console(window, staff):
     expect(page.locator(f"[value='{job.id}']")).to_be_checked()
     page.get_by_label("Actions").select_option("delete")
     page.get_by_role("button", name="Go").click()
-    page.get_by_role("button", name="Delete 1 job").click()
+    page.get_by_role("button", name=re.compile(r"Delete \d+ job")).click()
+    page.get_by_label("Reason").fill("Queued by mistake.")
+    page.get_by_role("button", name="sure").click()
     expect(page.get_by_text(job.id)).to_have_count(0)
 
 
