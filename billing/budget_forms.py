@@ -30,12 +30,14 @@ class BudgetForm(LimitForm):
     subject = forms.ChoiceField(label="Who")
     period = forms.ChoiceField(label="How long", choices=[("month", "A month"), ("day", "A day")])
 
-    def __init__(self, *args: Any, members: Subjects, keys: Subjects, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, members: Subjects, keys: Subjects, everybody: str = "Everybody together", **options: Any
+    ) -> None:
         super().__init__(*args, **options)
         subject: Any = self.fields["subject"]
         groups = {"Members": ("member", members), "API keys": ("key", keys)}
         subject.choices = [
-            (EVERYBODY, "Everybody together"),
+            (EVERYBODY, everybody),
             *(
                 (title, [(f"{scope}:{subject_id}", name) for subject_id, name in subjects])
                 for title, (scope, subjects) in groups.items()

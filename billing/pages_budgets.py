@@ -81,23 +81,24 @@ def _show(request: HttpRequest, place: Membership, form: BudgetForm, status: int
     context: dict[str, Any] = {
         "organization": place.organization,
         "manages": place.role in MANAGERS,
-        "budgets": [_shown(budget) for budget in listed],
+        "budgets": [_shown(budget, _everybody(place)) for budget in listed],
         "form": form,
     }
     return render(request, "billing/budgets.html", context, status=status)
 
 
-def _shown(budget: Budget) -> dict[str, Any]:
+def _shown(budget: Budget, everybody: str) -> dict[str, Any]:
     data = budgets.budget_data(budget)
-    return data | {"name": _name(data), "words": "this month" if budget.period == Budget.Period.MONTH else "today"}
+    words = "this month" if budget.period == Budget.Period.MONTH else "today"
+    return data | {"name": _name(data) or everybody, "words": words}
 
 
-def _name(data: dict[str, Any]) -> str:
+def _name(data: dict[str, Any]) -> str | None:
     if member := data["member"]:
         return str(member["display_name"] or member["username"])
     if key := data["api_key"]:
         return f"Key “{key['name']}”" + (" (revoked)" if key["revoked"] else "")
-    return "Everybody together"
+    return None
 
 
 def _form(place: Membership, data: Any = None) -> BudgetForm:
@@ -108,7 +109,16 @@ def _form(place: Membership, data: Any = None) -> BudgetForm:
         people = members_of(place.organization_id).order_by("pk")[:LISTED]
         members = [(one.user_id, one.user.display_name or one.user.username) for one in people]
     keys = ApiKey.objects.filter(organization=place.organization_id, revoked_at=None).order_by("-pk")
-    return BudgetForm(data, members=members, keys=[(key.pk, f"{key.name} ({key.prefix}…)") for key in keys])
+    return BudgetForm(
+        data,
+        members=members,
+        keys=[(key.pk, f"{key.name} ({key.prefix}…)") for key in keys],
+        everybody=_everybody(place),
+    )
+
+
+def _everybody(place: Membership) -> str:
+    return "You and all your keys" if place.personal else "Everybody together"
 
 
 def _user_id(request: HttpRequest) -> uuid.UUID:
