@@ -66,9 +66,7 @@ def test_the_pages_of_keys_and_budgets(window, mira, join, screen):
     ).row
     for subject in ({"scope": "organization"}, {"scope": "member", "member_id": other.user.pk}):
         billing.create_budget(organization_id=team.pk, period="day", limit=40, actor=mira.user, **subject)
-    billing.spend(
-        organization_id=team.pk, amount="12.25", feature="test", member_id=other.user.pk, api_key_id=made.pk
-    )
+    billing.spend(organization_id=team.pk, amount="12.25", feature="test", member_id=other.user.pk, api_key_id=made.pk)
     page = window(mira, **screen)
     paths = ("/account/api-keys", f"/organizations/{team.pk}/api-keys", f"/organizations/{team.pk}/budgets")
     for path in (*paths, f"/organizations/{mira.organization_id}/budgets"):
