@@ -212,7 +212,8 @@ class Invite(TeamAction):
         if not form.is_valid():
             return show_organization(request, self.organization_id, invitation_form=form, status=400)
         try:
-            services.invite(**self.who, **form.cleaned_data)
+            asked = form.cleaned_data
+            services.invite(**self.who, email=asked["email"], role=asked["role"])
         except NotFound:
             raise
         except Problem as problem:

@@ -128,8 +128,5 @@ def _exported_place(place: Membership) -> dict[str, Any]:
 
 
 def _exported(invitations: QuerySet[Invitation]) -> list[dict[str, Any]]:
-    return list(
-        invitations.values(
-            "email", "role", "created_at", "expires_at", "accepted_at", "revoked_at", name=F("organization__name")
-        )
-    )
+    columns = ("email", "role", "created_at", "expires_at", "accepted_at", "revoked_at")
+    return [dict(row) for row in invitations.values(*columns, name=F("organization__name"))]

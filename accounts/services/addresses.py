@@ -8,6 +8,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.db import IntegrityError, transaction
 
 from accounts.models import ApiKey, MailKey, User
+from accounts.names import masked_address
 from accounts.services import mail_keys
 from accounts.services.deletion import is_fresh_sign_in
 from accounts.services.ending_keys import end_keys
@@ -33,7 +34,7 @@ def send_confirmation_again(*, user_id: uuid.UUID) -> None:
 def confirm(key: MailKey) -> User:
     """The link of `send_confirmation` was followed. Raises Gone where the person has another address by now."""
     user = _owner(key)
-    _set_verified(user)
+    set_verified(user)
     return user
 
 
@@ -47,7 +48,7 @@ def prove(key: MailKey) -> User:
     user = _owner(key)
     if not user.email_verified:
         wipe_credentials(user)
-        _set_verified(user)
+        set_verified(user)
     return user
 
 
@@ -102,19 +103,13 @@ def change(key: MailKey) -> User:
     mail.send(
         "email_changed",
         to=old,
-        context={"new_email": masked(user.email)},
+        context={"new_email": masked_address(user.email)},
         locale=user.locale,
         timezone=user.timezone,
         user_id=user.pk,
     )
     audit.record(actor=user, action="user.email_changed", target=user)
     return user
-
-
-def masked(email: str) -> str:
-    """`a…@example.org`: enough for its owner to recognise it."""
-    name, _, host = email.rpartition("@")
-    return f"{name[:1]}…@{host}"
 
 
 def _owner(key: MailKey) -> User:
@@ -135,7 +130,8 @@ def _take(key: MailKey) -> User:
     return user
 
 
-def _set_verified(user: User) -> None:
+def set_verified(user: User) -> None:
+    """The address is proven to be theirs."""
     user.email_verified = True
     user.save(update_fields=["email_verified", "updated_at"])
     _mirror(user)

@@ -17,6 +17,7 @@ from accounts.models import Invitation, Membership, Organization, User
 from accounts.names import masked_address
 from accounts.selectors.blocks import is_blocked_between
 from accounts.selectors.invitations import PURPOSE, invitation_behind, refuse_closed
+from accounts.services.addresses import set_verified
 from accounts.services.memberships import Place, enter_as_manager
 from accounts.services.organizations import lock_person
 from common import audit, mail
@@ -99,7 +100,8 @@ def accept_invitation(*, token: str, user_id: uuid.UUID) -> Organization:
         )
     invitation.accepted_at, invitation.accepted_by = timezone.now(), user
     invitation.save(update_fields=["accepted_at", "accepted_by", "updated_at"])
-    _confirm_address(user)
+    if not user.email_verified:
+        set_verified(user)
     Membership.objects.get_or_create(organization=organization, user=user, defaults={"role": invitation.role})
     return organization
 
@@ -162,13 +164,3 @@ def _deliver(invitation: Invitation, place: Place, invited: User | None) -> None
         timezone=(invited or inviter).timezone,
         user_id=invited.pk if invited else None,
     )
-
-
-def _confirm_address(user: User) -> None:
-    if user.email_verified:
-        return
-    from allauth.account.models import EmailAddress
-
-    user.email_verified = True
-    user.save(update_fields=["email_verified", "updated_at"])
-    EmailAddress.objects.filter(user_id=user.pk, email=user.email.lower()).update(verified=True)
