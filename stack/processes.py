@@ -6,7 +6,7 @@ import sys
 
 from stack import ROOT
 
-QUEUES = "high default low media webhooks mail events"
+QUEUES = "high mail webhooks default low media events"
 SHUTDOWN_SECONDS = 10
 OWN_IDENTITY = "TROUPE_OWN_IDENTITY"  # set where this run brings its own identity provider
 NO_CODE = {"tests", "bench", "stack", "docs", "var", "static"}
