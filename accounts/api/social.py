@@ -7,6 +7,7 @@ from rest_framework.request import Request
 
 from accounts import selectors, services
 from accounts.api.doors import DoorView, SignedInOutput, origin, signed_in_response
+from accounts.api.links import AcceptedOutput, accepted
 from accounts.providers import Identity
 from accounts.selectors.connections import connection_data, connections_of
 from accounts.services import connections, oauth_state, social
@@ -20,7 +21,7 @@ VERIFIER_HELP = "The `code_verifier` that came with the address."
 NO_STORE = {"Cache-Control": "no-store"}
 
 
-class CallbackInput(InputSerializer):
+class ReturnInput(InputSerializer):
     """What the other site sent the person back with, and what was kept since the beginning."""
 
     code = Text(max_length=2048)
@@ -29,7 +30,7 @@ class CallbackInput(InputSerializer):
     code_verifier = Text(max_length=128, help_text=VERIFIER_HELP)
 
 
-class OAuthCallbackInput(CallbackInput):
+class OAuthCallbackInput(ReturnInput):
     """What the other site sent the person back with, and what was kept since the beginning."""
 
     provider = Choice(choices=SITES)
@@ -66,10 +67,6 @@ class PendingOutput(serializers.Serializer):
     pending = serializers.ChoiceField(choices=["email"])
     key = serializers.CharField()
     email = serializers.CharField(help_text="One that the site told without vouching for it, or empty.")
-
-
-class AcceptedOutput(serializers.Serializer):
-    accepted = serializers.BooleanField()
 
 
 class ConnectionOutput(serializers.Serializer):
@@ -151,7 +148,7 @@ class OAuthCompleteView(DoorView):
         fields = self.valid(AddressInput, request)
         self.enter_account_gate(fields["email"])
         social.ask_address(**fields)
-        return Response({"accepted": True}, status=202)
+        return accepted()
 
 
 class GoogleVerifyView(IdentityDoor):
@@ -193,10 +190,10 @@ class ConnectCallbackView(TroupeView):
     preset = "auth"
     needs_redis = True
 
-    @extend_schema(operation_id="connections_finish", request=CallbackInput, responses={201: ConnectionOutput})
+    @extend_schema(operation_id="connections_finish", request=ReturnInput, responses={201: ConnectionOutput})
     def post(self, request: Request, provider: str) -> Response:
         """Finishes it. An account that is connected to somebody else is 409."""
-        fields = self.valid(CallbackInput, request)
+        fields = self.valid(ReturnInput, request)
         identity = social.identify(provider=provider, purpose=connections.purpose_of(self.user_id), **fields)
         return Response(connection_data(connections.connect(user_id=self.user_id, identity=identity)), status=201)
 

@@ -41,12 +41,26 @@ def leave(page, provider, path="/sign-in", verb="Continue with"):
 
 def choose(page, person):
     name = re.compile(f"^{person.name}") if person else "Turn back"
-    page.get_by_role("button", name=name).last.click()
+    page.get_by_role("button", name=name).last.press("Enter")
 
 
 def sign_in(page, provider, person, path="/sign-in"):
     leave(page, provider, path)
     choose(page, person)
+
+
+def member(window, join, **options):
+    """A window of somebody's who has signed in by password just now."""
+    person = join(email_verified=True)
+    person.user.set_password("velvet curtain 9")
+    person.user.save()
+    page = window(**options)
+    page.goto("/sign-in")
+    page.get_by_label("Email").fill(person.user.email)
+    page.get_by_label("Password").fill("velvet curtain 9")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url(re.compile("/$"))
+    return page
 
 
 def email_of(page):
@@ -238,7 +252,7 @@ def test_a_site_that_fails_is_told_of(window, watch, vera, elsewhere, provider, 
 
 @pytest.mark.parametrize("provider", TITLES)
 def test_a_member_connects_and_disconnects(window, site, join, vera, provider):
-    page = window(join(email_verified=True))
+    page = member(window, join)
     leave(page, provider, "/account/connections", "Connect")
     choose(page, vera)
     expect(page).to_have_url(f"{site.url}/account/connections")
@@ -251,17 +265,19 @@ def test_a_member_connects_and_disconnects(window, site, join, vera, provider):
 
 def test_somebody_elses_identity_is_refused(window, watch, join, vera):
     watch.forgive("status of 409")
-    for number, page in enumerate((window(join()), window(join()))):
+    for number, page in enumerate((member(window, join), member(window, join))):
         leave(page, "google", "/account/connections", "Connect")
         choose(page, vera)
         said = "is connected." if number == 0 else "is connected to another account here"
         expect(page.get_by_text(said).first).to_be_visible()
 
 
-def test_the_last_way_in_stays(window, join, vera):
-    page = window(join())  # no password, and an address that nobody has confirmed
-    leave(page, "google", "/account/connections", "Connect")
-    choose(page, vera)
+def test_the_last_way_in_stays(window, site, vera):
+    page = window()
+    sign_in(page, "google", vera)
+    expect(page).to_have_url(f"{site.url}/")
+    accounts_of(vera).update(email_verified=False)  # no password, and no mailbox to send a link to
+    page.goto("/account/connections")
     page.get_by_role("button", name=re.compile("^Disconnect")).click()
     expect(page.get_by_role("status")).to_contain_text("your only way in")
     expect(page.get_by_role("button", name=re.compile("^Disconnect"))).to_be_visible()
@@ -284,7 +300,7 @@ def test_every_page_of_it(window, watch, join, vera, elsewhere, screen):
     for path in ("/sign-in", "/sign-up", "/sign-in/with/google/callback"):
         page.goto(path)
         check(page, screen)
-    page = window(join(), **screen)
+    page = member(window, join, **screen)
     page.goto("/account/connections")
     check(page, screen)
     leave(page, "google", "/account/connections", "Connect")
