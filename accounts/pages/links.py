@@ -1,7 +1,9 @@
 """Pages of what goes by mail: a magic link, a forgotten password, and the page a mailed link opens."""
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -45,8 +47,14 @@ class AskForLinkPage(View):
         return self.show(form, sent_to=email)
 
     def show(self, form: EmailForm, status: int = 200, sent_to: str = "") -> HttpResponse:
-        context = {"form": form, "kind": self.kind.value, "sent_to": sent_to}
+        context = {"form": form, "kind": self.kind.value, "sent_to": sent_to, "mailbox_path": mailbox_path()}
         return render(self.request, self.template, context, status=status)
+
+
+def mailbox_path() -> str:
+    """Where mail is read on a site without a mail server; empty on others."""
+    has_one = settings.EMAIL_BACKEND.endswith(".MailboxBackend") and not settings.IN_PRODUCTION
+    return reverse("mailbox") if has_one else ""
 
 
 class ForgotPasswordPage(AskForLinkPage):
@@ -83,7 +91,8 @@ class CallbackPage(View):
 def show_link(request: HttpRequest, row: MailKey) -> HttpResponse:
     if row.kind == Kind.RESET:
         return redirect(f"/reset-password?key={request.GET['key']}")
-    return render(request, "accounts/link.html", {"kind": row.kind, "email": row.email, "key": request.GET["key"]})
+    context = {"kind": row.kind, "email": row.email, "key": request.GET["key"], "identity": row.data}
+    return render(request, "accounts/link.html", context)
 
 
 def refused(request: HttpRequest, problem: Problem) -> HttpResponse:

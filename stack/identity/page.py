@@ -5,8 +5,8 @@ from html import escape
 from stack.identity.people import Person
 
 STYLE = """
-body { font: 1.05rem/1.5 system-ui, sans-serif; max-width: 26rem; margin: 8vh auto; padding: 0 1rem;
-  color-scheme: light dark; }
+html { color-scheme: light dark; }
+body { font: 1.05rem/1.5 system-ui, sans-serif; max-width: 26rem; margin: 8vh auto; padding: 0 1rem; }
 button { display: block; width: 100%; min-height: 3rem; margin: 0 0 .75rem; padding: .5rem 1rem; font: inherit;
   text-align: start; border: 1px solid; border-radius: .5rem; background: none; cursor: pointer; }
 small { display: block; opacity: .75; }
