@@ -83,7 +83,7 @@ class ProfileForm(ProblemForm):
 
 
 class PreferencesForm(ProblemForm):
-    theme = forms.ChoiceField(choices=Theme.choices, label="House lights", widget=forms.RadioSelect)
+    theme = forms.ChoiceField(choices=Theme.choices, label="House lights")
     reduce_motion = forms.BooleanField(required=False, label="Less movement on the pages")
     enter_sends = forms.BooleanField(
         required=False,

@@ -145,7 +145,7 @@ def character(request: HttpRequest, character_id: uuid.UUID) -> HttpResponse:
         "character": data,
         "dialogue": scenes(data["example_dialogue"], **names),
         "is_creator": data["creator"]["id"] == user_id,
-        "is_favourite": bool(user_id) and is_favourite(user_id, "character", character_id),
+        "is_favourite": user_id is not None and is_favourite(user_id, "character", character_id),
         "conversations": [],
         "reply_price": None,
         **registry.poster_parts(character_id, user_id),

@@ -49,7 +49,7 @@ def write_gathered(kind: str, write: Callable[[Mapping[uuid.UUID, datetime]], ob
     if not client.exists(taken):
         with contextlib.suppress(redis.ResponseError):  # nothing was gathered
             client.renamenx(_gathered(kind), taken)
-    found = client.hgetall(taken)
+    found: dict[bytes, bytes] = client.hgetall(taken)  # type: ignore[assignment]
     used = {uuid.UUID(name.decode()): datetime.fromtimestamp(int(at), UTC) for name, at in found.items()}
     if used:
         write(used)

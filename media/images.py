@@ -83,7 +83,7 @@ def _square(data: bytes) -> bytes:
     load = getattr(_vips().Image, LOADERS[kind])
     options: dict[str, Any] = {"access": "sequential", "fail_on": "error"}
     header = load(data, **options)  # no pixel is read yet
-    most = MOST_AT_ONCE if kind in READ_WHOLE or any(map(header.get_typeof, MANY_PASSES)) else MOST_PIXELS
+    most = MOST_AT_ONCE if kind in READ_WHOLE or _is_in_passes(header) else MOST_PIXELS
     if header.width * header.height > most or max(header.width, header.height) > LONGEST_SIDE:
         raise Unprocessable(f"A picture may have at most {most // 1_000_000} million pixels.")
     if kind == "jpeg":
@@ -91,6 +91,10 @@ def _square(data: bytes) -> bytes:
     # not `thumbnail_buffer`, which reads on where a file is torn off, whatever `fail_on` says
     small = load(data, **options).thumbnail_image(AVATAR_SIDE, height=AVATAR_SIDE, crop="centre", output_profile="srgb")
     return bytes(small.webpsave_buffer(Q=QUALITY, keep="none"))
+
+
+def _is_in_passes(header: Any) -> bool:
+    return any(header.get_typeof(name) and header.get(name) for name in MANY_PASSES)
 
 
 def _shrink(side: int) -> int:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.models import User
 from common.errors import NotFound, Problem
 from common.ratelimits import Gate
 from media import services
@@ -41,6 +42,11 @@ def _key(picture_id: uuid.UUID) -> str:
     return f"{services.AVATARS}/{picture_id}.webp"
 
 
+def _me(request: HttpRequest) -> uuid.UUID:
+    assert isinstance(request.user, User)
+    return request.user.pk
+
+
 @require_POST
 @login_required
 def set_picture(request: HttpRequest) -> HttpResponse:
@@ -49,7 +55,7 @@ def set_picture(request: HttpRequest) -> HttpResponse:
         Gate(who=str(request.user.pk), preset="upload", write=True).enter()
         refuse_large(request.META.get("CONTENT_LENGTH") or "")
         data = the_picture(request.content_type or "", request.FILES)
-        services.set_profile_picture(user_id=request.user.pk, data=data)
+        services.set_profile_picture(user_id=_me(request), data=data)
         messages.success(request, "Your new picture is up.")
     except Problem as problem:
         messages.error(request, " ".join((problem.errors or {}).get("file", [])) or problem.detail)
@@ -60,6 +66,6 @@ def set_picture(request: HttpRequest) -> HttpResponse:
 @login_required
 def remove_picture(request: HttpRequest) -> HttpResponse:
     Gate(who=str(request.user.pk), preset="api", write=True).enter()
-    services.remove_profile_picture(user_id=request.user.pk)
+    services.remove_profile_picture(user_id=_me(request))
     messages.success(request, "Your picture is off.")
     return redirect("account_profile")

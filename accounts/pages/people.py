@@ -120,8 +120,9 @@ def person(request: HttpRequest, username: str) -> HttpResponse:
     try:
         found = selectors.get_person(viewer_id=viewer_id, username=username)
     except NotFound:
-        is_name = viewer_id and names.SHAPE.fullmatch(username.lower())
-        blocked = is_name and selectors.blocks_of(viewer_id).filter(blocked__username=username.lower()).first()
+        if viewer_id is None or not names.SHAPE.fullmatch(username.lower()):
+            raise
+        blocked = selectors.blocks_of(viewer_id).filter(blocked__username=username.lower()).first()
         if not blocked:
             raise
         return render(request, "accounts/person_blocked.html", {"blocked": selectors.block_data(blocked)})
@@ -129,7 +130,7 @@ def person(request: HttpRequest, username: str) -> HttpResponse:
         "person": found,
         "profile": selectors.profile_data(found, viewer_id),
         "is_me": viewer_id == found.pk,
-        "is_favourite": bool(viewer_id) and selectors.is_favourite(viewer_id, "user", found.pk),
+        "is_favourite": viewer_id is not None and selectors.is_favourite(viewer_id, "user", found.pk),
         **registry.profile_page_parts(found.pk, viewer_id),
     }
     return render(request, "accounts/person.html", context)
