@@ -2,6 +2,7 @@
 
 import { startBell } from "./bell.js";
 import { dress } from "./format.js";
+import { pageSocket } from "./socket.js";
 import { startTheme } from "./theme.js";
 import { startToasts, toast } from "./toast.js";
 
@@ -13,7 +14,15 @@ document.cookie = `timezone=${Intl.DateTimeFormat().resolvedOptions().timeZone};
 startTheme();
 startToasts();
 dress(document);
-if (document.querySelector("[data-bell]")) startBell();
+if (document.querySelector("[data-bell]")) {
+  startBell();
+  pageSocket({ onState: ({ state }) => state === "signed-out" && tellSignedOut() });
+}
+
+// A chat says it itself, in the line about its connection.
+function tellSignedOut() {
+  if (!document.getElementById("connection")) toast("You were signed out. Reload this page to sign in again.", { danger: true });
+}
 
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details[data-menu][open]")) {

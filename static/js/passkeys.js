@@ -45,8 +45,9 @@ async function add(form) {
   const answer = await ask(`${path}?passwordless`);
   const options = answer.data.creation_options.publicKey;
   const credential = await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) });
-  await ask(path, { name: form.elements.name.value, credential: credential.toJSON() });
-  location.reload();
+  const added = await ask(path, { name: form.elements.name.value, credential: credential.toJSON() });
+  if (added.meta?.recovery_codes_generated) location.assign(form.dataset.codes);
+  else location.reload();
 }
 
 async function attempt(button, work) {
