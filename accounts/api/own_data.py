@@ -105,9 +105,9 @@ class ConsentView(TroupeView):
     @extend_schema(operation_id="users_me_consent", request=ConsentInput, responses={200: ConsentOutput})
     def put(self, request: Request, purpose: str) -> Response:
         """Agrees to the present text, or takes the consent to news back. The others end with the account: 409."""
+        body = self.valid(ConsentInput, request)
         if purpose not in Consent.Purpose.values:
             raise NotFound
-        body = self.valid(ConsentInput, request)
         version = consents.present_version(purpose)
         row = consents.give_consent(user_id=self.user_id, purpose=purpose, version=version, given=body["given"])
         return Response(own_data.consent_data(row))

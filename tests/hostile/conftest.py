@@ -161,6 +161,7 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
         "organization": owner.organization_id,
         "member": owner.user.memberships.get(organization=team).pk,
         "invitation": invitation.pk,
+        "purpose": "nonsense",  # of one's own consents; there are three
         "token": "nonsense",  # whoever has a link may look at its invitation
     }
 

@@ -43,7 +43,7 @@ class Door:
     @property
     def body_schema(self) -> dict[str, Any] | None:
         content = self.operation.get("requestBody", {}).get("content", {})
-        return resolved(content["application/json"]["schema"]) if content else None
+        return resolved(content["application/json"]["schema"]) if "application/json" in content else None
 
     @property
     def query(self) -> list[str]:

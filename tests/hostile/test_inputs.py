@@ -20,7 +20,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unlimited")]
 
 WRITES = doors.api_doors("post", "put", "patch")
 WITH_BODY = [door for door in WRITES if door.body_schema]
-READS = doors.api_doors("get")
+FOR_STAFF = ("/api/users/balances",)  # tests/billing/test_balances.py asks it odd questions as staff
+READS = [door for door in doors.api_doors("get") if door.route not in FOR_STAFF]
 
 
 def where(door: doors.Door, things: dict[str, Any]) -> str:
