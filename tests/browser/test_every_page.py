@@ -36,6 +36,8 @@ def test_the_pages_a_visitor_sees(window, odile, screen):
         f"/characters/{odile.pk}",
         "/sign-in",
         "/sign-up",
+        "/sign-in/link",
+        "/forgot-password",
         "/terms",
         "/privacy",
         "/goodbye",
@@ -62,7 +64,7 @@ def test_the_pages_a_member_sees(window, mira, talk, odile, screen):
     invite(mira)
     page = window(mira, **screen)
     paths = ["/", f"/characters/{odile.pk}", "/chats", chat, "/wallet", "/my/characters", "/characters/new"]
-    paths.append("/notifications")
+    paths += ["/notifications", "/account/security", "/account/sessions"]
     for path in [*paths, f"/characters/{own.pk}/edit", f"/characters/{own.pk}/delete"]:
         page.goto(path)
         expect(page.locator("h1")).to_be_attached()
