@@ -76,7 +76,7 @@ def _method_of(request: HttpRequest, user: User) -> str:
 
 def proved_recently(request: HttpRequest) -> bool:
     """Whether this session's person has signed in, or has proven that it is still them, within five minutes."""
-    steps = get_authentication_records(request, request.user)  # type: ignore[arg-type]
+    steps = get_authentication_records(request, request.user)
     return bool(steps) and time.time() - steps[-1]["at"] < app_settings.REAUTHENTICATION_TIMEOUT
 
 

@@ -101,6 +101,7 @@ class Environment(BaseSettings):
 
     DJANGO_ENV: Literal["development", "test", "production"] = "development"
     SECRET_KEY: str = DEVELOPMENT_SECRET
+    SECRET_KEY_FALLBACKS: List = []
     JWT_SECRET: str = DEVELOPMENT_SECRET
     ALLOWED_HOSTS: List = []
     PUBLIC_URL: Web = "http://127.0.0.1:8000"

@@ -20,6 +20,7 @@ ENVIRONMENT = env.DJANGO_ENV
 IN_PRODUCTION = env.in_production
 DEBUG = False  # error pages and host checks are the same everywhere; development differs by its data and its log
 SECRET_KEY = env.SECRET_KEY
+SECRET_KEY_FALLBACKS = env.SECRET_KEY_FALLBACKS
 SERVICE_NAME = env.SERVICE_NAME
 VERSION = "0.1.0"
 DATA_DIR = (BASE_DIR / env.DATA_DIR).resolve()
@@ -433,6 +434,7 @@ CORS_ALLOW_HEADERS = [
     "if-none-match",
     "x-csrftoken",
     "x-request-id",
+    "x-session-token",
 ]
 
 # --- the operators' console ---------------------------------------------------------------------------------------
