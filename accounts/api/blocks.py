@@ -85,8 +85,9 @@ class BlocksView(TroupeView):
 class BlockView(TroupeView):
     @extend_schema(operation_id="users_me_unblock", responses={204: None})
     def delete(self, request: Request, user_id: uuid.UUID) -> HttpResponse:
-        """Ends the block; where there is none, nothing changes."""
-        services.unblock(user_id=self.user_id, blocked_id=user_id)
+        """Ends the block. Where there is none: 404."""
+        if not services.unblock(user_id=self.user_id, blocked_id=user_id):
+            raise NotFound
         return no_content()
 
 
@@ -96,6 +97,13 @@ def known_kind(kind: str) -> str:
     if kind not in kinds:
         raise ValidationProblem(errors={"type": [f"Give one of {', '.join(sorted(kinds))}."]})
     return kind
+
+
+def take_off(user_id: uuid.UUID, kind: str, target_id: uuid.UUID) -> HttpResponse:
+    known = kind in registry.favourite_kinds()
+    if not known or not services.remove_favourite(user_id=user_id, target_type=kind, target_id=target_id):
+        raise NotFound
+    return no_content()
 
 
 class FavouritesView(TroupeView):
@@ -130,15 +138,17 @@ class FavouritesView(TroupeView):
 
     @extend_schema(operation_id="users_me_remove_favourite", request=FavouriteInput, responses={204: None})
     def delete(self, request: Request) -> HttpResponse:
-        """Takes it off; where it was none, nothing changes."""
+        """Takes it off. Where it was none: 404."""
         body = self.valid(FavouriteInput, request)
-        services.remove_favourite(user_id=self.user_id, target_type=known_kind(body["type"]), target_id=body["id"])
-        return no_content()
+        return take_off(self.user_id, known_kind(body["type"]), body["id"])
 
 
 class FavouriteView(TroupeView):
-    @extend_schema(operation_id="users_me_remove_favourite_by_address", responses={204: None})
+    @extend_schema(
+        operation_id="users_me_remove_favourite_by_address",
+        parameters=[OpenApiParameter("target_type", {"type": "string", "maxLength": 20}, OpenApiParameter.PATH)],
+        responses={204: None},
+    )
     def delete(self, request: Request, target_type: str, target_id: uuid.UUID) -> HttpResponse:
-        """The same by its address."""
-        services.remove_favourite(user_id=self.user_id, target_type=known_kind(target_type), target_id=target_id)
-        return no_content()
+        """Takes it off, by its address. Where it was none: 404."""
+        return take_off(self.user_id, target_type, target_id)

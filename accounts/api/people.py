@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -17,6 +17,7 @@ from common.errors import ValidationProblem
 from common.fields import Choice, Flag, Text
 from common.rendering import Response
 
+USERNAME = OpenApiParameter("username", {"type": "string", "pattern": names.SHAPE_SQL}, OpenApiParameter.PATH)
 ANYBODY: Any = [{}, {"bearer": []}, {"cookie": []}]  # signing in is not needed
 
 
@@ -138,7 +139,9 @@ class PreferencesView(TroupeView):
 class ProfileView(TroupeView):
     public = True
 
-    @extend_schema(operation_id="users_profile", responses={200: PublicProfileOutput}, auth=ANYBODY)
+    @extend_schema(
+        operation_id="users_profile", parameters=[USERNAME], responses={200: PublicProfileOutput}, auth=ANYBODY
+    )
     def get(self, request: Request, username: str) -> Response:
         """A person as others see them. Where one of the two has blocked the other there is nobody: 404."""
         viewer_id = request.user.pk

@@ -48,7 +48,7 @@ class TestBlocks:
     def test_a_repeat_changes_nothing(self, api, owner, stranger):
         assert [api(owner).post(BLOCKS, {"user": "stella"}).status_code for _ in range(2)] == [201, 200]
         assert Block.objects.count() == 1
-        assert [api(owner).delete(f"{BLOCKS}/{stranger.id}").status_code for _ in range(2)] == [204, 204]
+        assert [api(owner).delete(f"{BLOCKS}/{stranger.id}").status_code for _ in range(2)] == [204, 404]
         assert not Block.objects.exists()
 
     def test_nobody_blocks_themselves(self, api, owner, problem):
@@ -65,7 +65,7 @@ class TestBlocks:
 
     def test_only_who_blocked_ends_it(self, api, owner, stranger, problem):
         api(owner).post(BLOCKS, {"user": "stella"})
-        assert api(stranger).delete(f"{BLOCKS}/{owner.id}").status_code == 204
+        assert problem(api(stranger).delete(f"{BLOCKS}/{owner.id}")) == (404, "NOT_FOUND")
         assert Block.objects.count() == 1
         for call in (api().get(BLOCKS), api().post(BLOCKS, {"user": "stella"}), api().delete(f"{BLOCKS}/{owner.id}")):
             assert problem(call) == (401, "UNAUTHENTICATED")
@@ -164,7 +164,8 @@ class TestFavourites:
         assert len(api(owner).get(FAVOURITES).json()["items"]) == 1
         assert api(stranger).get(FAVOURITES).json()["items"] == []
         assert api(owner).delete(f"{FAVOURITES}/user/{stranger.id}").status_code == 204
-        assert api(owner).delete(f"{FAVOURITES}/user/{stranger.id}").status_code == 204
+        assert api(owner).delete(f"{FAVOURITES}/user/{stranger.id}").status_code == 404
+        assert api(owner).delete(f"{FAVOURITES}/a\u0000b/{stranger.id}").status_code == 404
         assert not Favourite.objects.exists()
 
     def test_a_body_takes_it_off_as_well(self, api, owner, stranger):

@@ -148,6 +148,9 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
     )
     notification = notify(user_id=owner.id, kind="organization_invited", title="Come in", body="We have Odile.")
     assert notification is not None
+    accounts.add_favourite(user_id=owner.id, target_type="character", target_id=character.pk)
+    kept_out = type(owner.user).objects.create_user("kept.out@troupe.example", username="kept-out")
+    accounts.block(user_id=owner.id, blocked_id=kept_out.pk)
     type(character).objects.filter(pk=character.pk).update(visibility="private")
     return {
         "character": character.pk,
@@ -162,6 +165,10 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
         "member": owner.user.memberships.get(organization=team).pk,
         "invitation": invitation.pk,
         "purpose": "nonsense",  # of one's own consents; there are three
+        "user": kept_out.pk,
+        "target": character.pk,
+        "target_type": "character",
+        "username": "nobody-here",  # profiles are public
         "token": "nonsense",  # whoever has a link may look at its invitation
     }
 
