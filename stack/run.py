@@ -102,7 +102,7 @@ def _run_inside(host: str, port: int, *, reload: bool) -> int:
 
 
 def _choose_identity(host: str) -> None:
-    """Puts into our environment where the local identity provider will be: in development, and on this machine alone."""
+    """Puts into our environment where the local identity provider will be: in development, on this machine alone."""
     in_development = os.environ.get("DJANGO_ENV", "") in {"", "development"}
     if not in_development or host not in {ports.LOOPBACK, "localhost"} or _is_given("LOCAL_IDENTITY_URL"):
         return

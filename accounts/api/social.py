@@ -1,5 +1,7 @@
 """Signing in by other sites over the API, and the accounts there that one has connected."""
 
+import uuid
+
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -19,6 +21,7 @@ SITES = ("google", "discord", "twitter", "local")
 REDIRECT_HELP = "Where people come back to: an address of this site, of its own clients, or one that is configured."
 VERIFIER_HELP = "The `code_verifier` that came with the address."
 NO_STORE = {"Cache-Control": "no-store"}
+PROVIDER = OpenApiParameter("provider", str, OpenApiParameter.PATH, enum=SITES)
 
 
 class ReturnInput(InputSerializer):
@@ -70,7 +73,7 @@ class PendingOutput(serializers.Serializer):
 
 
 class ConnectionOutput(serializers.Serializer):
-    id = serializers.IntegerField()
+    id = serializers.UUIDField()
     provider = serializers.CharField()
     title = serializers.CharField()
     label = serializers.CharField(  # type: ignore[assignment]  # a field of this name, not the serializer's own
@@ -115,7 +118,7 @@ class OAuthStartView(DoorView):
         operation_id="auth_oauth_start",
         parameters=[
             OpenApiParameter("redirect_uri", str, required=True, description=REDIRECT_HELP),
-            OpenApiParameter("provider", str, OpenApiParameter.PATH, enum=SITES),
+            PROVIDER,
         ],
         responses={200: StartedOutput},
     )
@@ -173,7 +176,9 @@ class ConnectView(TroupeView):
     preset = "auth"
     needs_redis = True
 
-    @extend_schema(operation_id="connections_start", request=ConnectInput, responses={200: StartedOutput})
+    @extend_schema(
+        operation_id="connections_start", parameters=[PROVIDER], request=ConnectInput, responses={200: StartedOutput}
+    )
     def post(self, request: Request, provider: str) -> Response:
         """Begins to connect another site's account. Needs the password, or a session of the last five minutes."""
         fields = self.valid(ConnectInput, request)
@@ -190,7 +195,9 @@ class ConnectCallbackView(TroupeView):
     preset = "auth"
     needs_redis = True
 
-    @extend_schema(operation_id="connections_finish", request=ReturnInput, responses={201: ConnectionOutput})
+    @extend_schema(
+        operation_id="connections_finish", parameters=[PROVIDER], request=ReturnInput, responses={201: ConnectionOutput}
+    )
     def post(self, request: Request, provider: str) -> Response:
         """Finishes it. An account that is connected to somebody else is 409."""
         fields = self.valid(ReturnInput, request)
@@ -200,7 +207,7 @@ class ConnectCallbackView(TroupeView):
 
 class ConnectionView(TroupeView):
     @extend_schema(operation_id="connections_remove", responses={204: None})
-    def delete(self, request: Request, connection_id: int) -> HttpResponse:
+    def delete(self, request: Request, connection_id: uuid.UUID) -> HttpResponse:
         """Disconnects it. The last way in stays: 409."""
         connections.disconnect(user_id=self.user_id, connection_id=connection_id)
         return no_content()

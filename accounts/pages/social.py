@@ -4,6 +4,7 @@ What the state is bound to (the verifier of PKCE) lies in the browser's session,
 where it was begun.
 """
 
+import uuid
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,7 +24,7 @@ from accounts.forms import EmailForm
 from accounts.limits import enter_web_door
 from accounts.models import User
 from accounts.pages.entrance import enter_web, go_on_to, safe_next, safe_path
-from accounts.providers import Identity, configured, switched_off, title_of
+from accounts.providers import Identity, configured, get_provider, switched_off, title_of
 from accounts.selectors.connections import connections_of
 from accounts.services import connections, social
 from accounts.web_sessions import proved_recently
@@ -45,6 +46,7 @@ MISHAP_STATUSES = {409, 429, 502, 503}
 @never_cache
 def start(request: HttpRequest, provider: str) -> HttpResponse:
     """From the sign-in page to the other site."""
+    get_provider(provider)
     if request.user.is_authenticated:
         return go_on_to(safe_next(request))
     return _leave(request, provider, SIGN_IN, safe_next(request))
@@ -54,6 +56,7 @@ def start(request: HttpRequest, provider: str) -> HttpResponse:
 @login_required
 def connect(request: HttpRequest, provider: str) -> HttpResponse:
     """From one's account to the other site, to connect it; for who has just shown who they are."""
+    get_provider(provider)
     if not proved_recently(request):
         return HttpResponseRedirect(f"{reverse('security_confirm')}?{urlencode({'next': reverse(ACCOUNT)})}")
     return _leave(request, provider, CONNECT, reverse(ACCOUNT))
@@ -97,6 +100,7 @@ def _callback(provider: str) -> str:
 @never_cache
 def callback(request: HttpRequest, provider: str) -> HttpResponse:
     """Where the other site sends people back to, whatever they began here."""
+    get_provider(provider)
     begun = _take(request, request.GET.get("state", ""))
     if begun is None:
         return _mishap(
@@ -237,12 +241,12 @@ def account(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @login_required
-def remove(request: HttpRequest, connection_id: int) -> HttpResponse:
+def remove(request: HttpRequest, connection_id: uuid.UUID) -> HttpResponse:
     try:
         Gate(who=str(_me(request).pk), preset="api", write=True).enter()
         connections.disconnect(user_id=_me(request).pk, connection_id=connection_id)
     except NotFound:
-        messages.info(request, "That account is not connected any more.")
+        raise
     except Problem as problem:
         messages.error(request, problem.detail)
     else:

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from accounts.models import User
 from accounts.providers import Identity, configured, name_of, title_of
+from accounts.selectors.connections import public_id
 from accounts.services import second_factor, social
 from accounts.services.deletion import is_fresh_sign_in
 from common.errors import Conflict, Forbidden, NotFound, ValidationProblem
@@ -58,11 +59,11 @@ def _connect(user_id: uuid.UUID, identity: Identity) -> SocialAccount:
 
 
 @transaction.atomic
-def disconnect(*, user_id: uuid.UUID, connection_id: int) -> None:
+def disconnect(*, user_id: uuid.UUID, connection_id: uuid.UUID) -> None:
     """Raises NotFound, or Conflict where the person could not come in any more."""
     # of two at once the second waits here, and finds what the first has left
     user = User.objects.select_for_update(no_key=True).get(pk=user_id)
-    accounts = {account.pk: account for account in SocialAccount.objects.filter(user_id=user_id)}
+    accounts = {public_id(account): account for account in SocialAccount.objects.filter(user_id=user_id)}
     account = accounts.pop(connection_id, None)
     if account is None:
         raise NotFound

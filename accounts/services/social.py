@@ -211,7 +211,7 @@ def tell_of_connection(user: User, provider: str, *, added: bool) -> None:
 def ask_address(*, key: str, email: str) -> None:
     """Mails a link to `email` that makes the account. The answer is the same whether the address has one.
 
-    Raises ValidationProblem (`errors.key`), Conflict where the identity has got an account meanwhile.
+    Raises Unauthenticated as `unseal` does, Conflict where the identity has got an account meanwhile.
     """
     identity = unseal(key)
     title = title_of(identity.provider)
@@ -239,12 +239,11 @@ def complete(mail_key: MailKey) -> User:
 
 
 def unseal(key: str) -> Identity:
-    """Whose identity waits for an address. Raises ValidationProblem (`errors.key`)."""
+    """Whose identity waits for an address. Raises Unauthenticated for a key that is not ours, or too old."""
     try:
         return Identity(**signing.loads(key, salt=PENDING_SALT, max_age=PENDING_SECONDS))
     except (signing.BadSignature, ValueError):
-        message = "This took too long. Please start again."
-        raise ValidationProblem(message, errors={"key": [message]}) from None
+        raise Unauthenticated("This took too long. Please start again.") from None
 
 
 def _seal(identity: Identity) -> str:

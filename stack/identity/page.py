@@ -25,8 +25,8 @@ def choose(action: str, fields: dict[str, str], people: list[Person]) -> str:
         for person in people
     )
     body = (
-        f"<p>This is the local identity provider, for development. <b>{escape(fields['client_id'])}</b> asks who you are. "
-        f'Nobody here is real.</p><form method="post" action="{escape(action)}">{hidden}{buttons}'
+        f"<p>This is the local identity provider, for development. <b>{escape(fields['client_id'])}</b> asks who you "
+        f'are. Nobody here is real.</p><form method="post" action="{escape(action)}">{hidden}{buttons}'
         '<button name="person" value="">Turn back</button></form>'
     )
     return _page("Who are you today?", body)

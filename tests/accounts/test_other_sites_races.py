@@ -8,6 +8,7 @@ from allauth.socialaccount.models import SocialAccount
 from accounts import services
 from accounts.models import AuthSession, Membership, User
 from accounts.providers import Identity
+from accounts.selectors.connections import public_id
 from accounts.services import connections, social
 from common.errors import Conflict
 from tests.accounts.conftest import Api
@@ -92,7 +93,7 @@ def test_of_two_connections_removed_at_once_one_stays(identity, make_user):
     for number in range(5):
         user = make_user()
         ids = [
-            connections.connect(user_id=user.pk, identity=identity_of(f"{number}", provider)).pk
+            public_id(connections.connect(user_id=user.pk, identity=identity_of(f"{number}", provider)))
             for provider in ("google", "discord")
         ]
         answers = together(

@@ -128,7 +128,10 @@ def unlimited(settings: Any) -> None:
 @pytest.fixture
 def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> dict[str, Any]:
     """Everything of the owner's that has an id, none of it public, by the name of its field in the API."""
+    from allauth.socialaccount.models import SocialAccount
+
     from accounts import services as accounts
+    from accounts.selectors.connections import public_id
     from characters.services import create_persona, put_lorebook, remember
     from chat import services
     from notifications.services import notify
@@ -151,6 +154,7 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
     accounts.add_favourite(user_id=owner.id, target_type="character", target_id=character.pk)
     kept_out = type(owner.user).objects.create_user("kept.out@troupe.example", username="kept-out")
     accounts.block(user_id=owner.id, blocked_id=kept_out.pk)
+    connection = SocialAccount.objects.create(user=owner.user, provider="google", uid="Odile")
     type(character).objects.filter(pk=character.pk).update(visibility="private")
     return {
         "character": character.pk,
@@ -169,6 +173,8 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
         "target": character.pk,
         "target_type": "character",
         "username": "nobody-here",  # profiles are public
+        "provider": "google",  # off here
+        "connection": public_id(connection),
         "token": "nonsense",  # whoever has a link may look at its invitation
     }
 
