@@ -22,11 +22,11 @@ ROWS_A_STATEMENT = 5_000
 MESSAGES = """
 SELECT m.id, m.seq, m.created_at, m.edited_at, m.text, m.variant, m.author_user_id, c.name,
        COALESCE(NULLIF(u.display_name, ''), u.username)
-FROM chat_message m
+FROM (SELECT * FROM chat_message
+      WHERE conversation_id = %s AND seq > %s AND deleted_at IS NULL ORDER BY seq LIMIT %s) m
 LEFT JOIN accounts_user u ON u.id = m.author_user_id
 LEFT JOIN characters_character c ON c.id = m.author_character_id
-WHERE m.conversation_id = %s AND m.seq > %s AND m.deleted_at IS NULL
-ORDER BY m.seq LIMIT %s
+ORDER BY m.seq
 """
 
 

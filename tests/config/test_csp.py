@@ -34,9 +34,10 @@ def addresses(patterns: list[URLPattern | URLResolver], before: str = "/") -> It
     """An address of every route outside the admin."""
     for pattern in patterns:
         route = str(pattern.pattern)
+        if (before + route).startswith("/admin/"):
+            continue
         if isinstance(pattern, URLResolver):
-            if route != "admin/":
-                yield from addresses(pattern.url_patterns, before + route)
+            yield from addresses(pattern.url_patterns, before + route)
             continue
         for name, converter in pattern.pattern.converters.items():
             kind = type(converter).__name__.removesuffix("Converter").lower().replace("string", "str")
