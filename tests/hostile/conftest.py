@@ -132,6 +132,8 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
 
     from accounts import services as accounts
     from accounts.selectors.connections import public_id
+    from accounts.services.api_keys import create_api_key
+    from billing.services.budgets import create_budget
     from characters.services import create_persona, put_lorebook, remember
     from chat import services
     from notifications.services import notify
@@ -156,6 +158,10 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
     accounts.block(user_id=owner.id, blocked_id=kept_out.pk)
     connection = SocialAccount.objects.create(user=owner.user, provider="google", uid="Odile")
     type(character).objects.filter(pk=character.pk).update(visibility="private")
+    key = create_api_key(organization_id=owner.organization_id, user_id=owner.id, name="The company's laptop")
+    budget = create_budget(
+        organization_id=owner.organization_id, scope="organization", period="month", limit="10", actor=owner.user
+    )
     return {
         "character": character.pk,
         "persona": persona.pk,
@@ -165,6 +171,9 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
         "reply_to": sent.message["id"],
         "written": sent.reply["id"],
         "notification": notification.pk,
+        "session": owner.user.auth_sessions.latest("id").pk,
+        "key": key.row.pk,
+        "budget": budget.pk,
         "organization": owner.organization_id,
         "member": owner.user.memberships.get(organization=team).pk,
         "invitation": invitation.pk,

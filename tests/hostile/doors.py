@@ -110,16 +110,18 @@ KNOWN: dict[str, Any] = {
     "reference": {"type": "test", "id": "1"},
     "model": "local/local",
     "title": "A title",
+    "budget": "5",
+    "limit": "5",
 }
 
 
 def example(schema: dict[str, Any], things: Mapping[str, Any], name: str = "") -> Any:
     """A value that fits; ids are those of `things` with the field's name."""
     schema = resolved(schema)
-    if name in things:
-        return str(things[name])
     if name in KNOWN:
         return KNOWN[name]
+    if name in things:
+        return str(things[name])
     for choice in schema.get("oneOf") or schema.get("anyOf") or ():
         return example(choice, things, name)
     if "enum" in schema:
