@@ -95,7 +95,7 @@ class OwnKeysView(KeysView):
         """Makes a key for programs of one's own. It is shown this once."""
         return self.create_key(request, self.own_organization)
 
-    @extend_schema(operation_id="api_keys_delete_all", responses=EndedOutput)
+    @extend_schema(operation_id="api_keys_delete_all", responses={200: EndedOutput})
     def delete(self, request: Request) -> Response:
         """Ends all of them, for good and at once."""
         return self.revoke_keys(self.own_organization)
@@ -122,7 +122,7 @@ class OrganizationKeysView(KeysView):
         """
         return self.create_key(request, organization_id)
 
-    @extend_schema(operation_id="organization_api_keys_delete_all", responses=EndedOutput)
+    @extend_schema(operation_id="organization_api_keys_delete_all", responses={200: EndedOutput})
     def delete(self, request: Request, organization_id: uuid.UUID) -> Response:
         """Ends all keys that the caller sees, for good and at once."""
         return self.revoke_keys(organization_id)

@@ -100,7 +100,7 @@ def spend(
         **spender,
     }
     for _ in range(TRIES):
-        if row := statements.run(statements.TAKE, params):
+        if row := statements.run_of(statements.TAKE, organization_id, params):
             announce(organization_id, row)
             return SpendResult(_entry_of(params, row), row[0] + row[1])
         if key and (first := _first(key, organization_id, Kind.SPEND, -amount)):
@@ -131,6 +131,8 @@ def require_credits(organization_id: uuid.UUID, amount: Decimal) -> None:
     wallet = Wallet.objects.filter(organization_id=organization_id).first()
     if wallet is None:
         raise NotFound
+    if wallet.budgets_version:
+        statements.remember_budgets(organization_id)
     if wallet.total < amount:
         raise NoCredits(remaining_credits=wallet.total, required_credits=amount)
 

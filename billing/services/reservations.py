@@ -49,7 +49,7 @@ def reserve(
         **spender,
     }
     for _ in range(TRIES):
-        if row := statements.run(statements.RESERVE, params):
+        if row := statements.run_of(statements.RESERVE, organization_id, params):
             announce(organization_id, row)
             return _made(params, row)
         if first := _first(key, organization_id, amount):

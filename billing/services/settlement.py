@@ -32,7 +32,8 @@ from common.models import new_id
 log = structlog.get_logger(__name__)
 EXPIRED_IN_ONE_SWEEP = 1000
 RESERVATION_FIELDS = [field.attname for field in Reservation._meta.concrete_fields]
-WALLET_FIELDS = ("id", "organization_id", "balance", "bonus_balance", "free_messages")  # the rest is left unloaded
+# the rest is left unloaded
+WALLET_FIELDS = ("id", "organization_id", "balance", "bonus_balance", "free_messages", "budgets_version")
 NOT_REPORTED = "The work was not reported in time."
 
 
@@ -193,7 +194,9 @@ def _read(reservation_id: uuid.UUID) -> Reservation:
 
 def _apply(reservation: Reservation, settlement: Settlement) -> bool:
     """Whether it took effect: not where the reservation has moved on, or the wallet has less than was counted on."""
-    row = statements.run(statements.SETTLE, _params(reservation, settlement))
+    has_budgets = reservation.wallet.budgets_version > 0
+    statement = statements.SETTLE.counting if has_budgets else statements.SETTLE.plain
+    row = statements.run(statement, _params(reservation, settlement))
     if row is None:
         return False
     announce(reservation.wallet.organization_id, row)

@@ -306,6 +306,7 @@ class TestCost:
     def test_a_spend_is_one_statement_with_budgets_too(self, company, budget, teammate):
         budget(100)
         budget(50, scope="member", member_id=teammate.id)
+        company.spend(1)  # that it has budgets is remembered from here on
         assert count(lambda: company.spend(1, member_id=teammate.id))[0] == 1
         assert count(lambda: company.reserve(1, member_id=teammate.id))[0] == 1
 
