@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.mixins import LoginRequiredMixin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -152,7 +152,7 @@ def block(request: HttpRequest, username: str) -> HttpResponse:
     else:
         services.block(user_id=me(request).pk, blocked_id=other.pk)
         messages.success(request, f"{name} is blocked. You won't hear of each other.")
-    return redirect(safe_next(request) or reverse("person", args=[other.username]))
+    return HttpResponseRedirect(safe_next(request) or reverse("person", args=[other.username]))
 
 
 @require_POST
@@ -169,6 +169,6 @@ def favourite(request: HttpRequest, target_type: str, target_id: uuid.UUID) -> H
     change: Any = services.add_favourite if kept else services.remove_favourite
     change(user_id=me(request).pk, target_type=target_type, target_id=target_id)
     if not by_htmx:
-        return redirect(back)
+        return HttpResponseRedirect(back)
     context = {"kind": target_type, "id": target_id, "kept": kept, "back": back}
     return render(request, "_components/favourite.html", context)

@@ -110,6 +110,7 @@ KNOWN: dict[str, Any] = {
     "reference": {"type": "test", "id": "1"},
     "model": "local/local",
     "title": "A title",
+    "avatar": None,  # another is uploaded
     "budget": "5",
     "limit": "5",
 }
