@@ -125,6 +125,16 @@ def unlimited(settings: Any) -> None:
     settings.RATE_LIMIT_FACTOR = 1e6
 
 
+def mailed(kind: str, person: Person) -> str:
+    """The key of a link to this person."""
+    from accounts.models import MailKey
+    from accounts.services import mail_keys
+    from common.keys import seal
+
+    key = mail_keys.send(MailKey.Kind(kind), email=person.user.email, user=person.user, context={})
+    return seal(mail_keys.PURPOSE, key.pk)
+
+
 @pytest.fixture
 def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> dict[str, Any]:
     """Everything of the owner's that has an id, none of it public, by the name of its field in the API."""
@@ -174,6 +184,12 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
         "session": owner.user.auth_sessions.latest("id").pk,
         "key": key.row.pk,
         "budget": budget.pk,
+        "bodies": {
+            "/api/auth/callback": {"key": mailed("magic_link", owner)},
+            "/api/auth/reset-password": {"key": mailed("reset_password", owner)},
+            "/api/users/me": {"avatar": None},
+            "/api/users/me/favourites": {"type": "character"},
+        },
         "organization": owner.organization_id,
         "member": owner.user.memberships.get(organization=team).pk,
         "invitation": invitation.pk,

@@ -49,6 +49,11 @@ class Door:
     def query(self) -> list[str]:
         return [part["name"] for part in self.operation.get("parameters", []) if part["in"] == "query"]
 
+    def body(self, things: Mapping[str, Any]) -> dict[str, Any]:
+        """A body that is right; `things["bodies"]` knows what a schema can't tell of a route."""
+        assert self.body_schema
+        return example(self.body_schema, things) | things.get("bodies", {}).get(self.route, {})
+
     def path(self, things: Mapping[str, Any]) -> str:
         """The address with these ids; one that is not among them is nobody's."""
         return re.sub(r"{(\w+)}", lambda match: str(things.get(match[1].removesuffix("_id"), uuid.uuid4())), self.route)
@@ -113,6 +118,8 @@ KNOWN: dict[str, Any] = {
     "avatar": None,  # another is uploaded
     "budget": "5",
     "limit": "5",
+    "locale": "de",
+    "timezone": "Europe/Berlin",
 }
 
 

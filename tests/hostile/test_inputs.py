@@ -39,7 +39,7 @@ def test_what_we_call_a_right_body_is_one(things, owner, caller, trying):
     """Otherwise the tests below would try less than they say."""
     for door in WITH_BODY:
         with trying(str(door)), transaction.atomic():
-            body = doors.example(door.body_schema, things)
+            body = door.body(things)
             response = caller(owner).send(door.method, where(door, things), orjson.dumps(body))
             assert response.status_code != 400, response.content
             transaction.set_rollback(True)
@@ -69,7 +69,7 @@ def test_a_body_where_none_is_asked_for_does_no_harm(things, owner, caller, tryi
 
 def test_a_value_of_a_wrong_type_names_its_field(things, owner, caller, trying):
     for door in WITH_BODY:
-        path, right = where(door, things), doors.example(door.body_schema, things)
+        path, right = where(door, things), door.body(things)
         with unchanged(door):
             for field, schema in door.body_schema["properties"].items():
                 fits = checker(schema).is_valid
@@ -83,7 +83,7 @@ def test_a_value_of_a_wrong_type_names_its_field(things, owner, caller, trying):
 
 def test_a_value_that_can_not_be_kept_is_refused(things, owner, caller, trying):
     for door in WITH_BODY:
-        path, right = where(door, things), doors.example(door.body_schema, things)
+        path, right = where(door, things), door.body(things)
         fields = list(door.body_schema["properties"])
         with unchanged(door):
             for field in fields:
@@ -98,7 +98,7 @@ def test_a_value_that_can_not_be_kept_is_refused(things, owner, caller, trying):
 
 def test_a_missing_field_is_named(things, owner, caller, trying):
     for door in WITH_BODY:
-        right = doors.example(door.body_schema, things)
+        right = door.body(things)
         with unchanged(door):
             for field in door.body_schema.get("required", ()):
                 with trying(f"{door} {field}"):
@@ -112,7 +112,7 @@ def test_an_unknown_field_is_named_and_nothing_is_done(things, owner, caller, tr
     for door in WITH_BODY:
         if door.body_schema.get("additionalProperties") or door.route.endswith("/lorebook"):
             continue  # a card's lorebook keeps what it does not know
-        right = doors.example(door.body_schema, things)
+        right = door.body(things)
         with unchanged(door):
             for field in (
                 "id",
@@ -133,7 +133,7 @@ def test_an_unknown_field_is_named_and_nothing_is_done(things, owner, caller, tr
 
 def test_a_key_given_twice_counts_once(things, owner, caller, trying):
     for door in WITH_BODY:
-        path, right = where(door, things), doors.example(door.body_schema, things)
+        path, right = where(door, things), door.body(things)
         field = next(iter(right))
         with trying(door), unchanged():
             twice = json.dumps(right)[:-1] + f", {json.dumps(field)}: [1, [2]]" + "}"
@@ -142,7 +142,7 @@ def test_a_key_given_twice_counts_once(things, owner, caller, trying):
 
 def test_another_content_type_is_refused(things, owner, caller, trying):
     for door in WITH_BODY:
-        right = orjson.dumps(doors.example(door.body_schema, things))
+        right = orjson.dumps(door.body(things))
         with unchanged(door):
             for content_type in bad.CONTENT_TYPES:
                 with trying(f"{door} {content_type[:40]}"):

@@ -295,10 +295,12 @@ class TestDoorsOfOthers:
         for door in doors.api_doors("post", "put", "patch", "delete"):
             if not door.view.cls.authentication_classes:
                 continue  # signing in and up look at no cookie
-            body = json.dumps(doors.example(door.body_schema, things)) if door.body_schema else "{}"
+            body = json.dumps(door.body(things)) if door.body_schema else "{}"
             response = browser.generic(door.method.upper(), door.path(things), body, content_type="application/json")
             assert check_problem(response) == "FORBIDDEN", door
         for route in doors.pages():
+            if route.startswith("/api/auth/headless/app/"):
+                continue  # looks at no cookie: tests/accounts/test_headless.py
             response = browser.post(doors.Door("post", route, None).path(things))
             assert response.status_code in (403, 405), route
 
