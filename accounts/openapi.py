@@ -21,10 +21,10 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
         return {"type": "http", "scheme": "bearer", "description": "An API key: `troupe_…`"}
 
-    def get_security_requirement(self, auto_schema: Any) -> dict[str, list[str]] | None:
+    def get_security_requirement(self, auto_schema: Any) -> Any:
         """Named only where keys may enter."""
         scope = getattr(auto_schema.view, "scope", None)
-        return {self.name: [scope]} if scope else None
+        return {self.name: [scope]} if scope else None  # no requirement at all, which an empty one is not
 
 
 class CookieScheme(OpenApiAuthenticationExtension):

@@ -126,6 +126,7 @@ def avatar_url(key: str) -> str | None:
 
 # --- a person's own data ----------------------------------------------------------------------------------------------
 
+
 @dataclass(frozen=True)
 class LongList:
     """A JSON object whose last member is a list too long to be held at once: `{**head, name: [*items]}`."""
@@ -135,7 +136,7 @@ class LongList:
     items: Iterable[Any]
 
 
-# name of a file inside the archive, and what it holds: anything JSON can say, a LongList, or an open binary file to copy
+# name of a file inside the archive, and what it holds: anything JSON can say, a LongList, or an open binary file
 ExportFile = tuple[str, Any]
 
 

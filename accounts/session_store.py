@@ -1,6 +1,6 @@
 """Django's own session store, which asks Redis and the database only for keys that Django could have made.
 
-A cookie, or a header of the headless API, may hold anything, a NUL byte included, which PostgreSQL refuses with an error.
+A cookie, or a header of the headless API, may hold anything, a NUL byte included, which PostgreSQL refuses.
 """
 
 import re

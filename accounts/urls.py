@@ -4,14 +4,13 @@ from accounts import headless
 from accounts.api import api_keys, blocks, doors, invitations, links, organizations, own_data, people, sessions, social
 from accounts.pages import api_keys as key_pages
 from accounts.pages import doors as door_pages
+from accounts.pages import factors, legal, second_factor, security
 from accounts.pages import invitations as invitation_pages
-from accounts.pages import organizations as team_pages
-from accounts.pages import legal
 from accounts.pages import links as link_pages
+from accounts.pages import organizations as team_pages
+from accounts.pages import own_data as own_data_pages
 from accounts.pages import people as people_pages
 from accounts.pages import social as social_pages
-from accounts.pages import own_data as own_data_pages
-from accounts.pages import factors, second_factor, security
 
 api_urlpatterns = [
     path("auth/signup", doors.SignUpView.as_view()),
@@ -61,9 +60,7 @@ api_urlpatterns = [
     path("organizations/<uuid:organization_id>/api-keys", api_keys.OrganizationKeysView.as_view()),
     path("organizations/<uuid:organization_id>/api-keys/<uuid:key_id>", api_keys.OrganizationKeyView.as_view()),
     path("organizations/<uuid:organization_id>/invitations", invitations.InvitationsView.as_view()),
-    path(
-        "organizations/<uuid:organization_id>/invitations/<uuid:invitation_id>", invitations.InvitationView.as_view()
-    ),
+    path("organizations/<uuid:organization_id>/invitations/<uuid:invitation_id>", invitations.InvitationView.as_view()),
     path(
         "organizations/<uuid:organization_id>/invitations/<uuid:invitation_id>/resend",
         invitations.ResendInvitationView.as_view(),

@@ -2,6 +2,7 @@
 
 from accounts.selectors.api_keys import api_key_data, api_keys_for, export_api_keys, with_budgets
 from accounts.selectors.blocks import block_data, blocked, blocks_of, hidden_people, is_blocked_between, refuse_blocked
+from accounts.selectors.favourites import favourites_data, is_favourite
 from accounts.selectors.invitations import invitations_to
 from accounts.selectors.organizations import (
     export_organizations,
@@ -12,8 +13,6 @@ from accounts.selectors.organizations import (
     teams_of,
     with_totals,
 )
-from accounts.selectors.favourites import favourites_data, is_favourite
-from accounts.selectors.profiles import get_person, profile_data
 from accounts.selectors.people import (
     get_user,
     me_data,
@@ -23,6 +22,7 @@ from accounts.selectors.people import (
     session_is_live,
     user_data,
 )
+from accounts.selectors.profiles import get_person, profile_data
 from accounts.selectors.sessions import live_sessions, session_data
 
 __all__ = [

@@ -10,6 +10,7 @@ from accounts.models import AuthSession, Membership, User
 from accounts.tokens import Claims
 from common.errors import NotFound, Unauthenticated
 
+
 def personal_organization_id(user_id: uuid.UUID) -> uuid.UUID:
     return Membership.objects.values_list("organization_id", flat=True).get(user_id=user_id, personal=True)
 

@@ -12,9 +12,8 @@ from accounts.services.api_keys import (
 from accounts.services.blocks import block, unblock
 from accounts.services.deletion import delete_account, is_restorable, restore
 from accounts.services.devices import Device
-from accounts.services.favourites import add_favourite, remove_favourite
-from accounts.services.last_seen import see
 from accounts.services.entering import enter, finish, sign_in
+from accounts.services.favourites import add_favourite, remove_favourite
 from accounts.services.invitations import (
     accept_invitation,
     invite,
@@ -22,6 +21,7 @@ from accounts.services.invitations import (
     revoke_invitation,
     revoke_invitation_as_staff,
 )
+from accounts.services.last_seen import see
 from accounts.services.memberships import (
     appoint_owner,
     change_role,
@@ -37,11 +37,17 @@ from accounts.services.organizations import (
     leave_all,
     rename_organization,
 )
+from accounts.services.passwords import reset_password, set_password, tell_of_new_password
 from accounts.services.preferences import update_preferences
 from accounts.services.profiles import set_avatar, update_profile
-from accounts.services.passwords import reset_password, set_password, tell_of_new_password
 from accounts.services.second_factor import MfaRequired
-from accounts.services.sessions import end_other_sessions, end_own_session, end_session, end_sessions_of, forget_old_sessions
+from accounts.services.sessions import (
+    end_other_sessions,
+    end_own_session,
+    end_session,
+    end_sessions_of,
+    forget_old_sessions,
+)
 from accounts.services.signing_in import (
     SignedIn,
     check_password,
@@ -60,8 +66,8 @@ __all__ = [
     "MfaRequired",
     "SignedIn",
     "accept_invitation",
-    "appoint_owner",
     "add_favourite",
+    "appoint_owner",
     "ask_to_change",
     "block",
     "change_role",
@@ -87,10 +93,10 @@ __all__ = [
     "mark_used",
     "offer_new_address",
     "refresh",
+    "remove_favourite",
     "remove_member",
     "rename_organization",
     "resend_invitation",
-    "remove_favourite",
     "reset_password",
     "restore",
     "revoke_api_key",
@@ -98,8 +104,8 @@ __all__ = [
     "revoke_api_keys",
     "revoke_invitation",
     "revoke_invitation_as_staff",
-    "send_confirmation_again",
     "see",
+    "send_confirmation_again",
     "set_access",
     "set_avatar",
     "set_password",

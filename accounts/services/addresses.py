@@ -20,7 +20,9 @@ from common.errors import Conflict, Forbidden, Gone, ValidationProblem
 
 def send_confirmation(user: User) -> MailKey:
     """A link that confirms the address. An earlier one still works."""
-    return mail_keys.send(Kind.CONFIRM, email=user.email, user=user, context={"name": user.display_name})
+    return mail_keys.send(
+        Kind.CONFIRM, email=user.email, user=user, context={"name": user.display_name or user.username}
+    )
 
 
 def send_confirmation_again(*, user_id: uuid.UUID) -> None:
@@ -85,7 +87,7 @@ def offer_new_address(*, user_id: uuid.UUID, email: str) -> None:
     user = User.objects.get(pk=user_id)
     mail_keys.withdraw(user.pk, Kind.CHANGE_EMAIL)
     if not User.objects.by_email(email).exists():
-        mail_keys.send(Kind.CHANGE_EMAIL, email=email, user=user, context={"name": user.display_name})
+        mail_keys.send(Kind.CHANGE_EMAIL, email=email, user=user, context={"name": user.display_name or user.username})
 
 
 @transaction.atomic

@@ -6,11 +6,11 @@ from django.db import IntegrityError, transaction
 
 from accounts import names
 from accounts.models import User
-from accounts.services.profiles import refuse_kept_name
 from accounts.services import addresses
 from accounts.services.consents import record_sign_up_consents
 from accounts.services.devices import Device
 from accounts.services.passwords import check_new_password
+from accounts.services.profiles import refuse_kept_name
 from accounts.services.signing_in import SignedIn, start_token_session
 from common.errors import Conflict, ValidationProblem
 from common.tracking import track

@@ -96,7 +96,7 @@ def update_conversation(
     archived: bool = UNSET,
     muted_until: datetime | None = UNSET,
 ) -> None:
-    """Changes what is given. Title, model, persona and who pays are the owner's to change; the rest is each member's own.
+    """Changes what is given. Title, model, persona and payer are the owner's to change; the rest is each member's own.
 
     Whoever calls has made sure that the person may let `organization_id` pay. Raises NotFound, Forbidden.
     """

@@ -74,7 +74,9 @@ def test_where_they_came_from_is_kept_and_tracked(api):
 
 def test_other_apps_give_what_a_new_account_gets_in_the_same_transaction(api, monkeypatch):
     given = []
-    monkeypatch.setattr(registry.account_created, "_functions", [lambda user, organization: given.append((user, organization))])
+    monkeypatch.setattr(
+        registry.account_created, "_functions", [lambda user, organization: given.append((user, organization))]
+    )
     api.post("signup", body())
     assert given == [(User.objects.get(), Organization.objects.get())]
 
