@@ -89,8 +89,18 @@ def _square(data: bytes) -> bytes:
     if kind == "jpeg":
         options["shrink"] = _shrink(min(header.width, header.height))
     # not `thumbnail_buffer`, which reads on where a file is torn off, whatever `fail_on` says
-    small = load(data, **options).thumbnail_image(AVATAR_SIDE, height=AVATAR_SIDE, crop="centre", output_profile="srgb")
+    picture = load(data, **options)
+    if min(picture.width, picture.height) < AVATAR_SIDE:
+        picture = _middle(picture)
+    small = picture.thumbnail_image(AVATAR_SIDE, height=AVATAR_SIDE, crop="centre", output_profile="srgb")
     return bytes(small.webpsave_buffer(Q=QUALITY, keep="none"))
+
+
+def _middle(picture: Any) -> Any:
+    """The square in the middle. Made larger whole, a strip of 3 by 2,000 pixels would have 170 million of them."""
+    side = min(picture.width, picture.height)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    return picture.copy_memory().crop(left, top, side, side)
 
 
 def _is_in_passes(header: Any) -> bool:

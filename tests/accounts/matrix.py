@@ -10,6 +10,7 @@ from allauth.socialaccount.models import SocialAccount
 
 from accounts import services
 from accounts.models import AuthSession, Membership, Organization, User
+from accounts.selectors.connections import public_id
 from accounts.selectors.own_data import EXPORT_PURPOSE
 from accounts.services.api_keys import create_api_key
 from accounts.services.devices import Device
@@ -68,7 +69,6 @@ def _filled(value: Any, things: dict[str, Any]) -> Any:
 SIGNED_IN = "401 200 200 200 200 200"
 MADE = "401 201 201 201 201 201"
 ACCEPTED = "401 202 202 202 202 202"
-DONE = "401 204 204 204 204 204"
 OPEN_400 = "400 400 400 400 400 400"
 OPEN_401 = "401 401 401 401 401 401"
 NEW_EMAIL = "somebody.new@troupe.example"
@@ -106,7 +106,7 @@ ROWS = [
         OPEN_400,
         {"provider": "local", "code": "c", "state": "s", "redirect_uri": "u"},
     ),
-    Row("POST", "/api/auth/oauth-complete", OPEN_400, {"key": "no key", "email": NEW_EMAIL}),
+    Row("POST", "/api/auth/oauth-complete", OPEN_401, {"key": "no key", "email": NEW_EMAIL}),
     Row("POST", "/api/auth/google/verify", "404 404 404 404 404 404", {"credential": "no token"}, "without a key"),
     # oneself
     Row("POST", "/api/auth/send-confirmation", ACCEPTED),
@@ -144,12 +144,12 @@ ROWS = [
         {"code": "c", "state": "s", "redirect_uri": "u", "code_verifier": "v"},
     ),
     Row("GET", "/api/users/me/blocks", SIGNED_IN),
-    Row("POST", "/api/users/me/blocks", MADE, {"user": "{bystander}"}),
-    Row("DELETE", "/api/users/me/blocks/{user_id}", DONE),
+    Row("POST", "/api/users/me/blocks", MADE, {"user": "{passer_by}"}),
+    Row("DELETE", "/api/users/me/blocks/{user_id}", of_owner(204)),
     Row("GET", "/api/users/me/favourites", SIGNED_IN),
-    Row("POST", "/api/users/me/favourites", MADE, {"type": "user", "id": "{bystander}"}),
-    Row("DELETE", "/api/users/me/favourites", DONE, {"type": "user", "id": "{bystander}"}),
-    Row("DELETE", "/api/users/me/favourites/{target_type}/{target_id}", DONE),
+    Row("POST", "/api/users/me/favourites", MADE, {"type": "user", "id": "{passer_by}"}),
+    Row("DELETE", "/api/users/me/favourites", of_owner(204), {"type": "user", "id": "{target}"}),
+    Row("DELETE", "/api/users/me/favourites/{target_type}/{target_id}", of_owner(204)),
     Row("GET", "/api/users/{username}", "200 200 200 200 200 200"),
     Row("GET", "/api/notifications", SIGNED_IN),
     Row("POST", "/api/notifications/read-all", SIGNED_IN, {}),
@@ -236,6 +236,8 @@ def build_world(make_user: Callable[..., User]) -> World:
         name: services.start_token_session(user=person, device=Device()).access for name, person in people.items()
     }
     owner = people["owner"]
+    services.block(user_id=owner.pk, blocked_id=people["member"].pk)
+    services.add_favourite(user_id=owner.pk, target_type="user", target_id=people["admin"].pk)
     session = AuthSession.objects.filter(user=owner).latest("id")
     services.start_token_session(user=owner, device=Device())
     things = {
@@ -244,11 +246,11 @@ def build_world(make_user: Callable[..., User]) -> World:
         "owner_membership": Membership.objects.get(organization=team, user=owner).pk,
         "member_user": people["member"].pk,
         "admin": people["admin"].pk,
-        "bystander": people["bystander"].pk,
-        "user": people["bystander"].pk,
+        "passer_by": people["bystander"].pk,
         "username": "bystander",
         "target_type": "user",
-        "target": people["bystander"].pk,
+        "user": people["member"].pk,
+        "target": people["admin"].pk,
         "purpose": "marketing",
         "provider": "local",
         "session": _another_session(owner, session),
@@ -271,7 +273,7 @@ def _of_owner(owner: User) -> dict[str, Any]:
     return {
         "key": create_api_key(organization_id=personal, user_id=owner.pk, name="Mine").row.pk,
         "notification": notification.pk,
-        "connection": account.pk,
+        "connection": public_id(account),
         "export_key": _export(owner),
     }
 

@@ -187,6 +187,7 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
         "bodies": {
             "/api/auth/callback": {"key": mailed("magic_link", owner)},
             "/api/auth/reset-password": {"key": mailed("reset_password", owner)},
+            "/api/budgets": {"scope": "organization", "member": None, "api_key": None, "period": "day"},
             "/api/users/me": {"avatar": None},
             "/api/users/me/favourites": {"type": "character"},
         },

@@ -120,6 +120,9 @@ def test_the_document_is_valid_and_names_everything_once() -> None:
     assert len(ids) == len(set(ids))
 
 
+NO_IDS = {"token", "username", "target_type", "purpose", "provider"}
+
+
 def test_every_door_is_in_the_document_and_every_id_is_a_uuid() -> None:
     known = {(method, route) for route, method, _ in documented()}
     assert {(door.method, door.route) for door in doors.api_doors()} - known == {
@@ -129,7 +132,7 @@ def test_every_door_is_in_the_document_and_every_id_is_a_uuid() -> None:
     for route, method, operation in documented():
         parts = [part for part in operation.get("parameters", []) if part["in"] == "path"]
         assert {part["name"] for part in parts} == set(doors.Door(method, route, None).names)
-        ids = [part["schema"] for part in parts if "enum" not in part["schema"]]
+        ids = [part["schema"] for part in parts if "enum" not in part["schema"] and part["name"] not in NO_IDS]
         assert all(schema.get("format") == "uuid" for schema in ids), route
 
 
