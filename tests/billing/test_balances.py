@@ -125,4 +125,5 @@ def test_a_search_goes_by_indexes():
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Seq Scan" not in plan
     assert "organization_name_prefix" in plan
-    assert "user_email_prefix" in plan
+    # where the database sorts by bytes, the unique index on the address serves as well
+    assert "user_email_prefix" in plan or "user_email_once" in plan

@@ -53,6 +53,8 @@ class Run:
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # who runs the tests under nohup has it ignored, and it is inherited
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509
         )
 
     def read_until(self, text: str) -> str:

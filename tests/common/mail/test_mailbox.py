@@ -11,7 +11,7 @@ from tests.common.mail.conftest import tried
 
 pytestmark = pytest.mark.django_db
 
-STRICT_SCRIPTS = "script-src 'self';"
+STRICT_SCRIPTS = "script-src 'self'"
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +75,8 @@ class TestPages:
 
     def test_our_own_pages_keep_the_strict_policy(self, letter):
         for path in ("/mailbox", f"/mailbox/{letter.id}", f"/mailbox/{uuid.uuid4()}/html"):
-            assert STRICT_SCRIPTS in Client().get(path).headers["Content-Security-Policy"]
+            policy = Client().get(path).headers["Content-Security-Policy"]
+            assert STRICT_SCRIPTS in [directive.strip() for directive in policy.split(";")]
 
     @pytest.mark.parametrize("path", ["{}", "{}/html"])
     def test_a_mail_that_is_not_there_is_404(self, path):
