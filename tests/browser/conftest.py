@@ -91,9 +91,19 @@ def _standin() -> Iterator[OpenAIServer]:
 
 @pytest.fixture
 def provider(_standin: OpenAIServer) -> Iterator[OpenAIServer]:
-    """The text provider of conversations that `talk` starts; each test scripts its own replies."""
+    """The text provider of conversations that `talk` starts; each test scripts its own replies.
+
+    A reply still owed when a test ends would be served from what the next one scripts, so that is waited for.
+    """
     yield _standin
-    _standin._scripts.clear()
+    _standin.forget_scripts()
+    assert _standin.wait_until(lambda _: not _replies_owed(), seconds=30)
+
+
+def _replies_owed() -> bool:
+    from chat.models import IN_PROGRESS, Variant
+
+    return Variant.objects.filter(status__in=IN_PROGRESS).exists()
 
 
 @pytest.fixture(scope="package")
