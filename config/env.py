@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -84,11 +85,19 @@ def check_signing_secret(value: str) -> str:
     return value
 
 
+def check_stripe_key(value: str) -> str:
+    """dj-stripe refuses any other, and would do so at each call."""
+    if value and not re.fullmatch(r"[sr]k_(test|live)_[a-zA-Z0-9]{24,}", value):
+        raise ValueError("must be a secret key as Stripe shows it: sk_live_… or sk_test_…")
+    return value
+
+
 List = Annotated[list[str], NoDecode, BeforeValidator(split_list)]
 Networks = Annotated[List, AfterValidator(check_networks)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Sender = Annotated[str, AfterValidator(check_sender)]
 SigningSecret = Annotated[str, AfterValidator(check_signing_secret)]
+StripeKey = Annotated[str, AfterValidator(check_stripe_key)]
 Web = Annotated[str, address_of("http", "https")]
 Database = Annotated[str, address_of("postgresql", "postgres")]
 Redis = Annotated[str, address_of("redis", "rediss", "unix")]
@@ -153,6 +162,29 @@ class Environment(BaseSettings):
     TEXT_API_KEY: str = ""
     TEXT_STALL_TIMEOUT: float = Field(30.0, gt=0, allow_inf_nan=False)
 
+    STRIPE_SECRET_KEY: StripeKey = ""
+    STRIPE_PUBLISHABLE_KEY: str = ""
+    STRIPE_WEBHOOK_SECRET: str = ""
+    STRIPE_BASE_URL: Web = "https://api.stripe.com"
+    SHIFT4_API_KEY: str = ""
+    SHIFT4_BASE_URL: Web = "https://api.shift4.com"
+    SHIFT4_PAYMENT_METHOD: str = "ideal"
+    PAYPAL_CLIENT_ID: str = ""
+    PAYPAL_CLIENT_SECRET: str = ""
+    PAYPAL_WEBHOOK_ID: str = ""
+    PAYPAL_BASE_URL: Web = "https://api-m.paypal.com"
+    TRUSTPAY_PROJECT_ID: str = ""
+    TRUSTPAY_SECRET_KEY: str = ""
+    TRUSTPAY_BASE_URL: Web = "https://aapi.trustpay.eu"
+    MIDTRANS_SERVER_KEY: str = ""
+    MIDTRANS_CLIENT_KEY: str = ""
+    MIDTRANS_IS_PRODUCTION: bool = False
+    MIDTRANS_BASE_URL: Web = ""
+    XENDIT_SECRET_KEY: str = ""
+    XENDIT_CALLBACK_TOKEN: str = ""
+    XENDIT_BASE_URL: Web = "https://api.xendit.co"
+    SECOND_PERSON_ABOVE: Decimal = Field(Decimal(1000), ge=0, allow_inf_nan=False)
+
     RESEND_API_KEY: str = ""
     RESEND_BASE_URL: Web = "https://api.resend.com"
     RESEND_SIGNING_SECRET: SigningSecret = ""
@@ -200,8 +232,18 @@ class Environment(BaseSettings):
 
 
 SIGN_IN_SITES = ("GOOGLE", "DISCORD", "TWITTER")
+# a provider is there when all of its variables are
+PAYMENT_KEYS = {
+    "STRIPE": ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"),
+    "SHIFT4": ("SHIFT4_API_KEY",),
+    "PAYPAL": ("PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID"),
+    "TRUSTPAY": ("TRUSTPAY_PROJECT_ID", "TRUSTPAY_SECRET_KEY"),
+    "MIDTRANS": ("MIDTRANS_SERVER_KEY",),
+    "XENDIT": ("XENDIT_SECRET_KEY", "XENDIT_CALLBACK_TOKEN"),
+}
 # where the one is given, the other must be too
 KEY_PAIRS = [
+    *((given, needed) for names in PAYMENT_KEYS.values() for given in names for needed in names if given != needed),
     *((f"{site}_CLIENT_ID", f"{site}_CLIENT_SECRET") for site in SIGN_IN_SITES),
     *((f"{site}_CLIENT_SECRET", f"{site}_CLIENT_ID") for site in SIGN_IN_SITES),
     ("LOCAL_IDENTITY_URL", "LOCAL_IDENTITY_SECRET"),
@@ -297,5 +339,6 @@ PRODUCTION_RULES: list[Rule] = [
     ("OPERATIONS_TOKEN", "must be 32 random characters or more where it is set", _is_unset_or_strong),
     ("RATE_LIMIT_FACTOR", "must not be above 1 in production", _is_closed_factor),
     *((f"{site}_BASE_URL", "must begin with https:// where it is set", _is_unset_or_https) for site in SIGN_IN_SITES),
+    *((f"{name}_BASE_URL", "must begin with https:// where it is set", _is_unset_or_https) for name in PAYMENT_KEYS),
     ("LOCAL_IDENTITY_URL", "must not be set: whoever asks for it is let in", _is_unset),
 ]

@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "corsheaders",
     "csp",
     "django_rq",
+    "djstripe",
 ]
 
 MIDDLEWARE = [
@@ -96,8 +97,9 @@ BROWSER_MIDDLEWARE = [
 ]
 
 # The admin looks for its middleware in MIDDLEWARE alone; BrowserMiddleware brings it.
-# An address is unique by a constraint on its lower case, which auth.W004 doesn't see.
-SILENCED_SYSTEM_CHECKS = ["admin.E408", "admin.E409", "admin.E410", "auth.W004"]
+# An address is unique by a constraint on its lower case, which auth.W004 doesn't see. djstripe.W002 minds another
+# server in Stripe's place, which STRIPE_BASE_URL asks for.
+SILENCED_SYSTEM_CHECKS = ["admin.E408", "admin.E409", "admin.E410", "auth.W004", "djstripe.W002"]
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -319,6 +321,64 @@ for _name, *_block in (
 ):
     if _block[0]:
         SIGN_IN_PROVIDERS[_name] = dict(zip(("CLIENT_ID", "CLIENT_SECRET", "BASE_URL"), _block, strict=True))
+
+# --- payments -----------------------------------------------------------------------------------------------------
+
+# name -> its block of settings; one without its keys is not there
+PAYMENT_PROVIDERS: dict[str, dict[str, Any]] = {}
+if env.STRIPE_SECRET_KEY:
+    PAYMENT_PROVIDERS["stripe"] = {
+        "SECRET_KEY": env.STRIPE_SECRET_KEY,
+        "PUBLISHABLE_KEY": env.STRIPE_PUBLISHABLE_KEY,
+        "WEBHOOK_SECRET": env.STRIPE_WEBHOOK_SECRET,
+        "BASE_URL": env.STRIPE_BASE_URL,
+    }
+if env.PAYPAL_CLIENT_ID:
+    PAYMENT_PROVIDERS["paypal"] = {
+        "CLIENT_ID": env.PAYPAL_CLIENT_ID,
+        "CLIENT_SECRET": env.PAYPAL_CLIENT_SECRET,
+        "WEBHOOK_ID": env.PAYPAL_WEBHOOK_ID,
+        "BASE_URL": env.PAYPAL_BASE_URL,
+    }
+if env.SHIFT4_API_KEY:
+    PAYMENT_PROVIDERS["shift4"] = {
+        "API_KEY": env.SHIFT4_API_KEY,
+        "BASE_URL": env.SHIFT4_BASE_URL,
+        "PAYMENT_METHOD": env.SHIFT4_PAYMENT_METHOD,
+    }
+if env.TRUSTPAY_PROJECT_ID:
+    PAYMENT_PROVIDERS["trustpay"] = {
+        "PROJECT_ID": env.TRUSTPAY_PROJECT_ID,
+        "SECRET_KEY": env.TRUSTPAY_SECRET_KEY,
+        "BASE_URL": env.TRUSTPAY_BASE_URL,
+    }
+if env.MIDTRANS_SERVER_KEY:
+    _midtrans = "midtrans.com" if env.MIDTRANS_IS_PRODUCTION else "sandbox.midtrans.com"
+    PAYMENT_PROVIDERS["midtrans"] = {
+        "SERVER_KEY": env.MIDTRANS_SERVER_KEY,
+        "CLIENT_KEY": env.MIDTRANS_CLIENT_KEY,
+        "SNAP_URL": env.MIDTRANS_BASE_URL or f"https://app.{_midtrans}",
+        "CORE_URL": env.MIDTRANS_BASE_URL or f"https://api.{_midtrans}",
+    }
+if env.XENDIT_SECRET_KEY:
+    PAYMENT_PROVIDERS["xendit"] = {
+        "SECRET_KEY": env.XENDIT_SECRET_KEY,
+        "CALLBACK_TOKEN": env.XENDIT_CALLBACK_TOKEN,
+        "BASE_URL": env.XENDIT_BASE_URL,
+    }
+if not IN_PRODUCTION:
+    PAYMENT_PROVIDERS["sandbox"] = {"SECRET_KEY": env.SECRET_KEY, "BASE_URL": env.PUBLIC_URL}
+SECOND_PERSON_ABOVE = env.SECOND_PERSON_ABOVE  # credits: a larger adjustment needs two of the staff
+REFUND_DAYS = 14  # for so long people take a purchase back themselves
+GRACE_DAYS = 7  # for so long a plan holds whose renewal was not paid
+
+STRIPE_LIVE_MODE = env.STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
+STRIPE_LIVE_SECRET_KEY = env.STRIPE_SECRET_KEY if STRIPE_LIVE_MODE else ""
+STRIPE_TEST_SECRET_KEY = "" if STRIPE_LIVE_MODE else env.STRIPE_SECRET_KEY
+STRIPE_API_VERSION = "2026-05-27.dahlia"  # unset, dj-stripe would send the library's newest
+if env.STRIPE_BASE_URL != "https://api.stripe.com":
+    STRIPE_API_HOST = env.STRIPE_BASE_URL
+DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 
 # --- text providers -----------------------------------------------------------------------------------------------
 

@@ -41,8 +41,11 @@ def _clean_slate(request: pytest.FixtureRequest) -> None:
 
     redis.client().flushdb()
     if not AIModel.objects.exists():
-        models = import_module("generation.migrations.0002_text_models")
-        models.add_models(apps, None)
+        import_module("generation.migrations.0002_text_models").add_models(apps, None)
+    from billing.models import Plan
+
+    if not Plan.objects.exists():
+        import_module("billing.migrations.0005_catalogue").add_catalogue(apps, None)
 
 
 @pytest.fixture

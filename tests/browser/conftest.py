@@ -64,6 +64,7 @@ def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[
 
         _begin_anew()
         import_module("generation.migrations.0002_text_models").add_models(apps, None)
+        import_module("billing.migrations.0005_catalogue").add_catalogue(apps, None)
         AIModel.objects.filter(provider="local").update(is_default=True)
         load_demo_characters()
         yield

@@ -13,7 +13,7 @@ from stack.envfile import parse
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCS = sorted((ROOT / "docs").rglob("*.md")) + [ROOT / name for name in ("README.md", "CONTRIBUTING.md")]
-ROW = re.compile(r"^\| `([A-Z_]+)` \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `([A-Z0-9_]+)` \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 FIELDS = Environment.model_fields
 SPOKEN = {"ALLOWED_HOSTS", "DATABASE_POOL_SIZE", "RATE_LIMIT_FACTOR"}  # defaults that are told in words
 
@@ -25,7 +25,7 @@ def rows() -> dict[str, str]:
 
 
 def procfile_variables() -> set[str]:
-    return set(re.findall(r"\$\{([A-Z_]+):", (ROOT / "Procfile").read_text(encoding="utf-8")))
+    return set(re.findall(r"\$\{([A-Z0-9_]+):", (ROOT / "Procfile").read_text(encoding="utf-8")))
 
 
 def spoken(default: Any) -> str:
@@ -54,7 +54,7 @@ def test_every_variable_is_explained_with_its_default():
 
 def test_the_example_has_every_variable_and_no_other():
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
-    named = re.findall(r"^# ([A-Z_]+)=", text, re.MULTILINE)
+    named = re.findall(r"^# ([A-Z0-9_]+)=", text, re.MULTILINE)
     assert sorted(named) == sorted(FIELDS.keys() | procfile_variables())
 
 
@@ -64,7 +64,7 @@ def test_the_example_as_it_is_changes_nothing():
 
 def test_the_example_with_every_line_in_force_is_what_goes_without_saying():
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
-    assert load_environment(parse(re.sub(r"^# ([A-Z_]+=)", r"\1", text, flags=re.MULTILINE))) == Environment()
+    assert load_environment(parse(re.sub(r"^# ([A-Z0-9_]+=)", r"\1", text, flags=re.MULTILINE))) == Environment()
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
