@@ -50,7 +50,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A notification on its way to us: what a test posts to `/webhooks/{provider}`, as often and in what order it likes."""
+    """A notification on its way to us: what a test posts to `/webhooks/{provider}`, as often and in any order."""
 
     body: bytes
     headers: dict[str, str]
@@ -214,7 +214,7 @@ class PaymentServer:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve
+            do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815
 
             def log_message(self, *_: object) -> None:
                 """Says nothing."""
