@@ -1,0 +1,5 @@
+"""The operators' console of money, a file for each subject."""
+
+from billing.admin import catalogue, ledger
+
+__all__ = ["catalogue", "ledger"]
