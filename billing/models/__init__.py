@@ -25,6 +25,13 @@ from billing.models.payments import (
     Refund,
     UnmatchedCharge,
 )
+from billing.models.sandbox import (
+    SandboxCharge,
+    SandboxCheckout,
+    SandboxDelivery,
+    SandboxRefund,
+    SandboxSubscription,
+)
 from billing.models.subscriptions import Subscription, TierUse
 from billing.models.top_up import TopUp
 
@@ -47,6 +54,11 @@ __all__ = [
     "Price",
     "Refund",
     "Reservation",
+    "SandboxCharge",
+    "SandboxCheckout",
+    "SandboxDelivery",
+    "SandboxRefund",
+    "SandboxSubscription",
     "Status",
     "Subscription",
     "TierUse",
