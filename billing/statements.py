@@ -162,7 +162,7 @@ WITH locked AS (
                                member_id, api_key_id)
     SELECT %(entry_id)s, taken.id, taken.last_number + 1, -taken.main, -taken.bonus,
            taken.total - taken.main - taken.bonus, 'reserve', %(entry_key)s, %(feature)s,
-           %(reference_type)s, %(reference_id)s, '', reservation.id, reservation.created_at,
+           %(reference_type)s, %(reference_id)s, %(description)s, reservation.id, reservation.created_at,
            %(member_id)s::uuid, %(api_key_id)s::uuid
     FROM reservation JOIN taken ON taken.id = reservation.wallet_id
     WHERE taken.free = 0

@@ -50,6 +50,7 @@ class Seat:
     last_seq: int
     maker_is_gone: bool = False
     may_pay: bool = True  # whether the person still belongs to the organisation that pays
+    character_name: str = ""
 
 
 def seat_of(conversation_id: uuid.UUID, user_id: uuid.UUID) -> Seat:
@@ -57,12 +58,13 @@ def seat_of(conversation_id: uuid.UUID, user_id: uuid.UUID) -> Seat:
     row = fetch_one(
         """
         SELECT c.kind, mb.role, c.character_id, c.organization_id, c.model, c.tokens, c.last_seq,
-               COALESCE((SELECT u.deleted_at IS NOT NULL OR NOT u.is_active
-                         FROM characters_character ch JOIN accounts_user u ON u.id = ch.creator_id
-                         WHERE ch.id = c.character_id), false),
+               COALESCE(u.deleted_at IS NOT NULL OR NOT u.is_active, false),
                EXISTS (SELECT 1 FROM accounts_membership payer
-                       WHERE payer.organization_id = c.organization_id AND payer.user_id = mb.user_id)
+                       WHERE payer.organization_id = c.organization_id AND payer.user_id = mb.user_id),
+               COALESCE(ch.name, '')
         FROM chat_conversation c JOIN chat_member mb ON mb.conversation_id = c.id
+        LEFT JOIN characters_character ch ON ch.id = c.character_id
+        LEFT JOIN accounts_user u ON u.id = ch.creator_id
         WHERE c.id = %s AND mb.user_id = %s AND mb.left_at IS NULL AND c.deleted_at IS NULL
         """,
         [conversation_id, user_id],

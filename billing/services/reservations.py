@@ -12,6 +12,8 @@ from billing.services.credits import TRIES, Reference, reference_fields, require
 from common.errors import Conflict
 from common.models import new_id
 
+MAX_DESCRIPTION = 500
+
 
 def reserve(
     *,
@@ -22,12 +24,14 @@ def reserve(
     expires_in: timedelta,
     reference: Reference | None = None,
     free_message: bool = False,
+    description: str = "",
     member_id: uuid.UUID | None = None,
     api_key_id: uuid.UUID | None = None,
 ) -> Reservation:
     """Takes `amount` out of the wallet, bonus first; with `free_message` one free message instead, if any is left.
 
-    A repeat of `key` returns the reservation as it is by then. Unless it is captured or released within `expires_in`,
+    `description` stands on the entry, in words for whoever pays; what is over 500 characters is cut off. A repeat of
+    `key` returns the reservation as it is by then. Unless it is captured or released within `expires_in`,
     a sweep gives everything back. Credits, not free messages, count to the budgets of the organisation, of the member
     who asks, and of the key they use; what goes back leaves them again while their period is the same. Raises
     NoCredits, Forbidden `BUDGET_EXCEEDED`, NotFound without a wallet, Conflict where the key stands for something else,
@@ -42,6 +46,7 @@ def reserve(
         "free_message": free_message,
         "feature": feature,
         **reference_fields(reference),
+        "description": description[:MAX_DESCRIPTION],
         "key": key,
         "expires_in": expires_in,
         "entry_id": new_id(),

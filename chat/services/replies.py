@@ -70,6 +70,7 @@ def prepare(seat: Seat, *, extra_tokens: int = 0, key: ByKey | None = None) -> W
         feature="chat",
         key=f"reply:{variant_id}",
         reference={"type": "reply", "id": str(variant_id)},
+        description=f"Reply by {seat.character_name}",
         expires_in=HELD_FOR,
         free_message=True,
     )
