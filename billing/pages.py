@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 from accounts.registry import plan_of
 from accounts.web_sessions import acting_organization
 from billing import selectors
+from billing.selectors.ledger import ledger_page
 from common.errors import ValidationProblem
 
 LISTED = 30
@@ -18,14 +19,14 @@ LISTED = 30
 @login_required
 @never_cache
 def wallet(request: HttpRequest) -> HttpResponse:
-    """The wallet of who pays, and its entries; for htmx, a further page of entries alone."""
+    """The wallet of who pays, and its ledger; for htmx, a further page of lines alone."""
     claims, payer = request.claims, acting_organization(request)  # type: ignore[attr-defined]
     cursor = request.GET.get("cursor")
     try:
-        page = selectors.entries_page(payer, cursor=cursor, limit=LISTED)
+        page = ledger_page(payer, viewer_id=claims.user_id, cursor=cursor, limit=LISTED)
     except ValidationProblem as error:
         raise Http404 from error
-    context = {"entries": page.items, "next": page.next}
+    context = {"lines": page.items, "next": page.next}
     if cursor and request.headers.get("HX-Request"):
         return render(request, "billing/_entries.html", context)
     whole = {"wallet": selectors.wallet_data(payer), "plan": plan_of(claims.user_id).name}

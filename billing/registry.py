@@ -38,3 +38,20 @@ def register_purchase(payment_type: str, purchase: Purchase) -> None:
 
 def purchase_of(payment_type: str) -> Purchase | None:
     return _purchases.get(payment_type)
+
+
+# --- what the ledger's lines lead to ----------------------------------------------------------------------------------
+
+# (ids, reader's id) -> the address of each that the reader may see
+ReferenceLinks = Callable[[list[str], uuid.UUID], dict[str, str]]
+_reference_links: dict[str, ReferenceLinks] = {}
+
+
+def register_reference(reference_type: str, links: ReferenceLinks) -> None:
+    """Lines of the ledger that refer to this type (`entry.reference`) lead to where `links` says, by one query."""
+    _reference_links[reference_type] = links
+
+
+def reference_links(reference_type: str, ids: list[str], viewer_id: uuid.UUID) -> dict[str, str]:
+    links = _reference_links.get(reference_type)
+    return links(ids, viewer_id) if links else {}

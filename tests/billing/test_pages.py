@@ -36,20 +36,21 @@ class TestWalletPage:
         text = answer.content.decode()
         assert answer.status_code == 200
         assert answer.context["wallet"]["total"] == "17.5"
-        assert [entry["kind"] for entry in answer.context["entries"]] == ["spend", "grant"]
+        assert [line["kind"] for line in answer.context["lines"]] == ["spend", "grant"]
         assert answer.context["next"] is None
         assert answer.context["plan"] == "free"
-        assert "You spent 2.5 credits." in text
         assert "A &lt;sonnet&gt;" in text
+        assert "−2.5" in text
+        assert "A gift of the house to begin with" in text
 
     def test_gives_htmx_the_next_lines_alone(self, browser, owner):
         for _ in range(35):
             services.spend(organization_id=owner.organization_id, amount="0.1", feature="story")
         page = browser(owner)
         first = page.get("/wallet")
-        assert len(first.context["entries"]) == 30
+        assert len(first.context["lines"]) == 30
         rest = page.get("/wallet", {"cursor": first.context["next"]}, headers={"HX-Request": "true"})
-        assert [entry["kind"] for entry in rest.context["entries"]] == ["spend"] * 5 + ["grant"]
+        assert [line["kind"] for line in rest.context["lines"]] == ["spend"] * 5 + ["grant"]
         assert "<html" not in rest.content.decode()
         assert "<html" in page.get("/wallet", {"cursor": first.context["next"]}).content.decode()
 
