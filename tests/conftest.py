@@ -1,16 +1,14 @@
 """What every test may use: a clean Redis, the cast, and clients that speak the real protocols."""
 
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.test import override_settings
 
 from tests.people import PASSWORD, Person
 
-pytest_plugins = ["tests.parallel", "tests.stage"]
+pytest_plugins = ["tests.parallel", "tests.stage", "tests.tables"]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -32,20 +30,13 @@ def _static_files_as_they_are_asked_for() -> None:
 
 @pytest.fixture(autouse=True)
 def _clean_slate(request: pytest.FixtureRequest) -> None:
-    """An empty Redis, and the catalogue that migrations bring, which a test that commits has truncated."""
+    """An empty Redis for every test that uses the database."""
     if not (USES_DATABASE & set(request.fixturenames) or request.node.get_closest_marker("django_db")):
         return
     request.getfixturevalue("_django_db_helper")
     from common import redis
-    from generation.models import AIModel
 
     redis.client().flushdb()
-    if not AIModel.objects.exists():
-        import_module("generation.migrations.0002_text_models").add_models(apps, None)
-    from billing.models import Plan
-
-    if not Plan.objects.exists():
-        import_module("billing.migrations.0005_catalogue").add_catalogue(apps, None)
 
 
 @pytest.fixture

@@ -10,18 +10,15 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import pytest
-from django.apps import apps
-from django.core.management import call_command
-from django.db import connection
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.live import LiveSite
 from tests.standins.identity_server import Identity
 from tests.standins.openai_server import OpenAIServer
+from tests.tables import begin_anew
 
 SCRIPTED, DEMO = "custom/default", "local/local"
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
@@ -63,8 +60,6 @@ def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[
         from generation.models import AIModel
 
         _begin_anew()
-        import_module("generation.migrations.0002_text_models").add_models(apps, None)
-        import_module("billing.migrations.0005_catalogue").add_catalogue(apps, None)
         AIModel.objects.filter(provider="local").update(is_default=True)
         load_demo_characters()
         yield
@@ -74,8 +69,7 @@ def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[
 def _begin_anew() -> None:
     from common import redis
 
-    assert connection.settings_dict["NAME"].startswith("test_"), "never somebody's real data"
-    call_command("flush", interactive=False, verbosity=0)
+    begin_anew()
     redis.client().flushdb()
 
 
