@@ -49,6 +49,9 @@ GROUPS: dict[str, dict[str, str]] = {
         "billing.Entry": "receipt_long",
         "billing.Reservation": "hourglass_top",
         "billing.Budget": "savings",
+        "billing.Plan": "workspace_premium",
+        "billing.Pack": "redeem",
+        "billing.Price": "sell",
     },
     "Machinery": {
         "django_rq.Dashboard": "dynamic_feed",

@@ -49,6 +49,9 @@ MAY: dict[str, tuple[str, ...]] = {
         *_view("billing.wallet", "billing.entry", "billing.reservation", "billing.budget"),
         "billing.change_wallet",  # grant and adjust credits
         "billing.change_budget",  # change a limit, remove a budget
+        *_view("billing.plan", "billing.pack", "billing.price"),
+        *("billing.add_plan", "billing.add_pack", "billing.add_price"),  # what is for sale
+        *("billing.change_plan", "billing.change_pack", "billing.change_price"),
         *_view("accounts.organization"),
     ),
     "admin": (),  # an administrator may do everything, by being a superuser

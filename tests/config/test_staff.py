@@ -42,12 +42,20 @@ SEES = {
     },
     "finance": {
         *("billing.Wallet", "billing.Entry", "billing.Reservation", "billing.Budget"),
+        *("billing.Plan", "billing.Pack", "billing.Price"),
         "accounts.Organization",
     },
     "admin": {model._meta.label for model in MODELS},
 }
 # What may be written by a form rather than by an action, and by whom.
-WRITES = {"accounts.User": {"support", "admin"}, "generation.AIModel": {"admin"}, "auth.Group": {"admin"}}
+WRITES = {
+    "accounts.User": {"support", "admin"},
+    "generation.AIModel": {"admin"},
+    "auth.Group": {"admin"},
+    "billing.Plan": {"finance", "admin"},
+    "billing.Pack": {"finance", "admin"},
+    "billing.Price": {"finance", "admin"},
+}
 
 
 @pytest.fixture
