@@ -6,10 +6,8 @@ from typing import Any
 from django.conf import settings
 
 from accounts.models import Organization, User
-from billing import services
+from billing import plans, services
 from billing.selectors import wallet_data
-
-FREE_GENERATIONS_PER_DAY = 50
 
 
 def welcome(user: User, organization: Organization) -> None:
@@ -32,16 +30,14 @@ def wallet(user: User, organization_id: uuid.UUID) -> dict[str, Any]:
 
 
 def subscription(user: User, organization_id: uuid.UUID) -> dict[str, Any]:
-    """Everyone starts on `free`, without a subscription."""
-    return {
-        "plan": "free",
-        "provider": None,
-        "status": "none",
-        "current_period_end": None,
-        "cancel_at_period_end": False,
-        "organization": str(organization_id),
-    }
+    """The plan that runs; everyone without one is on `free`."""
+    return plans.subscription_data(organization_id)
 
 
 def limits(user: User, organization_id: uuid.UUID) -> dict[str, Any]:
-    return {"tier": "free", "generations_per_day": FREE_GENERATIONS_PER_DAY}
+    tier = plans.tier_of(organization_id)
+    return {
+        "tier": tier.name,
+        "generations_per_day": tier.generations_per_day,
+        "generations_in_all": tier.generations_in_all,
+    }

@@ -6,13 +6,14 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import registry
-        from billing import accounts_parts, budgets, organizations, own_data, services
+        from billing import accounts_parts, budgets, organizations, own_data, plans, services
         from billing import openapi as _openapi  # noqa: F401  # registers itself
 
         registry.on_account_created(accounts_parts.welcome)
         registry.add_me_part("wallet", accounts_parts.wallet)
         registry.add_me_part("subscription", accounts_parts.subscription)
         registry.add_me_part("limits", accounts_parts.limits)
+        registry.set_plan_reader(plans.plan_of_person)
         registry.on_organization_created(organizations.open_team_wallet)
         registry.before_organization_deleted(organizations.refuse_while_full)
         registry.set_wallet_reader(organizations.wallet_totals)

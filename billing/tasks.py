@@ -1,8 +1,31 @@
-"""RQ jobs of the ledger."""
+"""RQ jobs of money and credits: sweeps over rows, each safe to run at any time."""
 
 from billing import services
+from billing.services import inbox, refunds, subscriptions, sweeps
 
 
 def sweep_reservations() -> int:
     """Gives back what nobody reported on in time; returns how many reservations expired. Safe to run at any time."""
     return services.sweep_expired_reservations()
+
+
+def work_off_webhooks() -> int:
+    return inbox.work_off()
+
+
+def send_due_refunds() -> int:
+    return refunds.send_due_refunds()
+
+
+def read_open_sessions() -> int:
+    return sweeps.read_open_sessions()
+
+
+def read_stale() -> int:
+    """What lost webhooks left behind: subscriptions, payments on their way, payments that may have gone back."""
+    return sweeps.read_stale_subscriptions() + sweeps.read_pending_payments() + sweeps.read_paid_payments()
+
+
+def keep_plans() -> int:
+    """Months that are due, and plans that ran out."""
+    return subscriptions.grant_all_due() + subscriptions.end_lapsed()

@@ -1,6 +1,16 @@
 from django.urls import path
 
-from billing import api, api_balances, api_budgets, pages, pages_budgets
+from billing import (
+    api,
+    api_balances,
+    api_budgets,
+    api_payments,
+    api_plans,
+    pages,
+    pages_budgets,
+    webhooks,
+)
+from billing.sandbox.pages import urlpatterns as sandbox_urlpatterns
 
 api_urlpatterns = [
     path("wallet", api.WalletView.as_view()),
@@ -9,9 +19,27 @@ api_urlpatterns = [
     path("users/balances", api_balances.BalancesView.as_view()),
     path("budgets", api_budgets.BudgetsView.as_view()),
     path("budgets/<uuid:budget_id>", api_budgets.BudgetView.as_view()),
+    path("payments/subscription-plans", api_payments.CatalogueView.as_view()),
+    path("public-payments/config", api_payments.PublicConfigView.as_view()),
+    path("payments/create-checkout", api_payments.CheckoutView.as_view()),
+    path("payments/history", api_payments.HistoryView.as_view()),
+    path("payments/invoices", api_payments.InvoicesView.as_view()),
+    path("payments/session/<uuid:session_id>/status", api_payments.SessionView.as_view()),
+    path("public-payments/session/<uuid:session_id>", api_payments.PublicSessionView.as_view()),
+    path("payments/find-by-intent/<str:intent_id>", api_payments.IntentView.as_view()),
+    path("payments/subscription", api_plans.SubscriptionView.as_view()),
+    path("payments/subscription/cancel", api_plans.CancelView.as_view()),
+    path("payments/subscription/remove-cancellation", api_plans.ResumeView.as_view()),
+    path("payments/subscription/upgrade", api_plans.UpgradeView.as_view()),
+    path("payments/subscription/trial", api_plans.TrialView.as_view()),
+    path("payments/portal", api_plans.PortalView.as_view()),
+    path("payments/<uuid:payment_id>/refund", api_payments.RefundView.as_view()),
 ]
 
+webhook_urlpatterns = [path("webhooks/<slug:provider>", webhooks.receive, name="payment_webhook")]
+
 page_urlpatterns = [
+    *sandbox_urlpatterns,
     path(
         "organizations/<uuid:organization_id>/budgets",
         pages_budgets.BudgetsPage.as_view(),

@@ -16,6 +16,7 @@ provider_requests_total = Counter(
     "provider_requests_total", "Calls of outside providers", ["kind", "provider", "status"]
 )
 mails_total = Counter("mails_total", "Tries to send a mail: sent, retried, failed, suppressed", ["kind", "outcome"])
+webhooks_total = Counter("webhooks_total", "Payment webhooks: taken, repeated, forged", ["provider", "outcome"])
 replies_total = Counter("replies_total", "Characters' replies ended", ["provider", "status"])
 reply_first_token_seconds = Histogram(
     "reply_first_token_seconds", "From the claim of a reply to its first token", ["provider"], buckets=BUCKETS

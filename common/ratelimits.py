@@ -40,6 +40,7 @@ WINDOWS: dict[str, str] = {
     "chat:edit": "5/minute",
     "chat:delete": "5/minute",
     "gql:auth": "10/5 minutes",
+    "gql:billing": "10/10 minutes",
 }
 WITHOUT_COUNTING = {"api", "read", "upload", "expensive"}  # what goes on uncounted when Redis is down
 BAN_AFTER = 5

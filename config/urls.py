@@ -40,6 +40,7 @@ urlpatterns = [
     ),
     path("", include(health.urlpatterns)),
     path("", include(mail_webhooks.urlpatterns)),
+    path("", include(billing.urls.webhook_urlpatterns)),
     path("", include(mailbox.urlpatterns)),
     path("admin/login/", console.door),
     path("admin/logout/", door_pages.sign_out),

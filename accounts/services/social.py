@@ -70,7 +70,7 @@ def start(*, provider: str, redirect_uri: str, purpose: str = SIGN_IN, tell: boo
     return Started(address, state, verifier)
 
 
-def check_redirect(address: str) -> None:
+def check_redirect(address: str, field: str = "redirect_uri") -> None:
     """People go back to this site, to our own clients, and nowhere else. Raises ValidationProblem."""
     if address in settings.OAUTH_REDIRECT_URIS:
         return
@@ -78,7 +78,7 @@ def check_redirect(address: str) -> None:
     origin = _origin(address)
     plain = address.isascii() and address.isprintable() and not set(address) & set(' \\#"<>')
     if origin is None or origin not in ours or not plain or len(address) > LONGEST_REDIRECT:
-        raise ValidationProblem(errors={"redirect_uri": ["This is no address of this site or of a client of its own."]})
+        raise ValidationProblem(errors={field: ["This is no address of this site or of a client of its own."]})
 
 
 def _origin(address: str) -> tuple[str, str, int | None] | None:

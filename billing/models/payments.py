@@ -128,6 +128,7 @@ class Payment(BaseModel):
     missing = credits_field(default=ZERO)
     changes = models.PositiveIntegerField(default=0, help_text="counts what moved credits since it was paid")
     paid_at = models.DateTimeField(null=True)
+    gone_back_at = models.DateTimeField(null=True, help_text="when all of it went back, or was first disputed")
     period_end = models.DateTimeField(null=True, help_text="of the subscription's time that it paid")
 
     class Meta:

@@ -1,10 +1,12 @@
-"""Every way in which credits move.
+"""Every way in which credits and money move.
 
-Each call is one statement (settling a reservation: one read and one statement), needs no transaction of its own, and
-raises its errors without spoiling the caller's. Each is safe to repeat: a key, or a reservation's id, applies once.
+Each call of the ledger is one statement (settling a reservation: one read and one statement), needs no transaction of
+its own, and raises its errors without spoiling the caller's. Each is safe to repeat: a key, or a reservation's id,
+applies once.
 """
 
 from billing.services.budgets import budget_of_key, change_budget, create_budget, delete_budget
+from billing.services.checkouts import follow_session, open_at_provider, session_for, start_checkout
 from billing.services.credits import (
     SpendResult,
     adjust_credits,
@@ -14,23 +16,56 @@ from billing.services.credits import (
     spend,
     write_off,
 )
+from billing.services.following import follow, follow_root
+from billing.services.inbox import process_event, receive_webhook, replay_event
+from billing.services.plan_changes import (
+    Change,
+    cancel_subscription,
+    change_plan,
+    portal_url,
+    preview_change,
+    resume_subscription,
+    start_trial,
+    trial_is_open_to,
+)
+from billing.services.refunds import request_refund, send_refund, why_not_refundable
 from billing.services.reservations import reserve
 from billing.services.settlement import capture, release, sweep_expired_reservations
 
 __all__ = [
+    "Change",
     "SpendResult",
     "adjust_credits",
     "budget_of_key",
+    "cancel_subscription",
     "capture",
     "change_budget",
+    "change_plan",
     "create_budget",
     "delete_budget",
+    "follow",
+    "follow_root",
+    "follow_session",
     "grant_credits",
     "grant_free_messages",
+    "open_at_provider",
     "open_wallet",
+    "portal_url",
+    "preview_change",
+    "process_event",
+    "receive_webhook",
     "release",
+    "replay_event",
+    "request_refund",
     "reserve",
+    "resume_subscription",
+    "send_refund",
+    "session_for",
     "spend",
+    "start_checkout",
+    "start_trial",
     "sweep_expired_reservations",
+    "trial_is_open_to",
+    "why_not_refundable",
     "write_off",
 ]

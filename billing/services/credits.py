@@ -111,6 +111,39 @@ def spend(
 
 
 @transaction.atomic
+def take_back(
+    *,
+    organization_id: uuid.UUID,
+    amount: Decimal,
+    key: str,
+    bonus_first: bool = False,
+    feature: str = "",
+    reference: Reference | None = None,
+    description: str = "",
+) -> Decimal:
+    """Takes what is left of `amount`, at most that, by an adjustment of each bucket; returns how much it was.
+
+    Call it once for a key, in the transaction that records why. Raises NotFound without a wallet.
+    """
+    wallet = Wallet.objects.select_for_update(no_key=True).filter(organization_id=organization_id).first()
+    if wallet is None:
+        raise NotFound
+    left: list[tuple[Bucket, Decimal]] = [("main", wallet.balance), ("bonus", wallet.bonus_balance)]
+    taken = Decimal(0)
+    for bucket, has in reversed(left) if bonus_first else left:
+        part = min(has, amount - taken)
+        if part:
+            _post(organization_id, -part, bucket, Kind.ADJUSTMENT, f"{key}:{bucket}", feature, reference, description)
+            taken += part
+    return taken
+
+
+def expire(*, organization_id: uuid.UUID, amount: Decimal, key: str, feature: str, description: str) -> None:
+    """Takes `amount` out of the bonus bucket: its time is over. Raises NoCredits, NotFound."""
+    _post(organization_id, -amount, "bonus", Kind.EXPIRY, key, feature, None, description)
+
+
+@transaction.atomic
 def write_off(*, organization_id: uuid.UUID, feature: str, description: str) -> None:
     """Takes out whatever is left in both buckets, by an `expiry` entry each. An empty wallet stays as it is.
 

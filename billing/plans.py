@@ -1,0 +1,155 @@
+"""Which plan an organisation is on now. Read often, so it is kept for five minutes, and dropped when it changes."""
+
+import contextlib
+import uuid
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts import registry
+from accounts.selectors import personal_organization_id
+from billing.models import Plan, Subscription
+from common import redis
+from common.rendering import to_json
+
+KEPT_SECONDS = 300
+FREE = "free"
+
+
+@dataclass(frozen=True)
+class Tier:
+    """What a plan allows. A missing limit is no limit."""
+
+    name: str
+    title: str
+    rank: int
+    is_premium: bool
+    generations_per_day: int | None
+    generations_in_all: int | None
+
+
+# a plan nobody knows counts as the smallest
+UNKNOWN = Tier("trial", "Trial", 0, False, None, 2)
+
+
+def live_subscription(organization_id: uuid.UUID) -> Subscription | None:
+    rows = Subscription.objects.filter(organization_id=organization_id, status__in=Subscription.LIVE)
+    subscription = rows.select_related("plan", "next_plan").first()
+    return subscription if subscription and holds(subscription) else None
+
+
+def holds(subscription: Subscription) -> bool:
+    """Whether it still gives its plan, though a sweep may not have ended it yet."""
+    now = timezone.now()
+    if subscription.status == Subscription.Status.PAST_DUE:
+        return subscription.grace_until is None or subscription.grace_until > now
+    # what renews is prolonged by its provider, who may take an hour or two over it
+    return (subscription.renews and not subscription.cancel_at_period_end) or subscription.current_period_end > now
+
+
+def subscription_data(organization_id: uuid.UUID) -> dict[str, Any]:
+    """As the contract shows it; everyone without one is on `free`."""
+    return _kept(organization_id)["subscription"]
+
+
+def tier_of(organization_id: uuid.UUID) -> Tier:
+    return Tier(**_kept(organization_id)["tier"])
+
+
+def plan_of_person(user_id: uuid.UUID) -> registry.Plan:
+    """For `accounts.registry`: the plan of a person is that of their personal organisation."""
+    tier = tier_of(personal_organization_id(user_id))
+    return registry.Plan(tier.name, tier.is_premium)
+
+
+def forget(organization_id: uuid.UUID) -> None:
+    """After the commit: what is kept is no longer true."""
+    transaction.on_commit(lambda: _forget(organization_id))
+
+
+def forget_all() -> None:
+    """After the commit of a change of the catalogue: raises the version under which everything is kept."""
+    transaction.on_commit(_forget_all)
+
+
+def _forget(organization_id: uuid.UUID) -> None:
+    with contextlib.suppress(redis.RedisError):
+        redis.client().delete(_key(organization_id))
+
+
+def _forget_all() -> None:
+    with contextlib.suppress(redis.RedisError):
+        redis.client().incr(VERSION)
+
+
+VERSION = "plans:version"
+
+
+def _key(organization_id: uuid.UUID) -> str:
+    return f"plan:{organization_id}"
+
+
+def _kept(organization_id: uuid.UUID) -> dict[str, Any]:
+    key = _key(organization_id)
+    try:
+        version, kept = redis.ask(("MGET", VERSION, key))[0]
+    except redis.RedisError:
+        return _loaded(to_json(_read(organization_id)))
+    stamp = (version or b"0") + b"\n"
+    if kept and kept.startswith(stamp):
+        return _loaded(kept[len(stamp) :])
+    read = to_json(_read(organization_id))
+    with contextlib.suppress(redis.RedisError):
+        redis.client().set(key, stamp + read, ex=KEPT_SECONDS)
+    return _loaded(read)
+
+
+def _loaded(body: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(body)
+    return found
+
+
+def _read(organization_id: uuid.UUID) -> dict[str, Any]:
+    subscription = live_subscription(organization_id)
+    plan = subscription.plan if subscription else Plan.objects.filter(name=FREE).first()
+    tier = UNKNOWN if plan is None else _tier(plan)
+    return {"subscription": _data(organization_id, subscription), "tier": asdict(tier)}
+
+
+def _tier(plan: Plan) -> Tier:
+    return Tier(plan.name, plan.title, plan.rank, plan.is_premium, plan.generations_per_day, plan.generations_in_all)
+
+
+def _data(organization_id: uuid.UUID, subscription: Subscription | None) -> dict[str, Any]:
+    if subscription is None:
+        last = (
+            Subscription.objects.filter(Q(ended_at__isnull=False), organization_id=organization_id)
+            .order_by("-id")
+            .values_list("status", flat=True)
+            .first()
+        )
+        return {
+            "plan": FREE,
+            "provider": None,
+            "status": last or "none",
+            "current_period_end": None,
+            "cancel_at_period_end": False,
+            "organization": str(organization_id),
+        }
+    return {
+        "plan": subscription.plan.name,
+        "provider": subscription.provider or None,
+        "status": subscription.status,
+        "current_period_end": subscription.current_period_end,
+        "cancel_at_period_end": subscription.cancel_at_period_end,
+        "organization": str(organization_id),
+        "id": str(subscription.pk),
+        "renews": subscription.renews,
+        "billing_period": subscription.billing_period or None,
+        "next_plan": subscription.next_plan.name if subscription.next_plan else None,
+        "grace_until": subscription.grace_until,
+    }
