@@ -129,10 +129,6 @@ class Migration(migrations.Migration):
             model_name='sandboxcharge',
             index=models.Index(fields=['customer_id', '-id'], name='sandbox_charge_payer'),
         ),
-        migrations.AddIndex(
-            model_name='sandboxcharge',
-            index=models.Index(fields=['created_at'], name='sandbox_charge_day'),
-        ),
         migrations.AddConstraint(
             model_name='sandboxcharge',
             constraint=models.CheckConstraint(condition=models.Q(('refunded__lte', models.F('amount'))), name='sandbox_refund_within_amount'),

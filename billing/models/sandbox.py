@@ -105,10 +105,7 @@ class SandboxCharge(BaseModel):
                 fields=["reference"], condition=~Q(reference="") & Q(status="paid"), name="sandbox_paid_once"
             ),
         ]
-        indexes = [
-            models.Index(fields=["customer_id", "-id"], name="sandbox_charge_payer"),
-            models.Index(fields=["created_at"], name="sandbox_charge_day"),
-        ]
+        indexes = [models.Index(fields=["customer_id", "-id"], name="sandbox_charge_payer")]
 
     def __str__(self) -> str:
         return f"{self.description} ({self.status})"

@@ -180,8 +180,9 @@ class FamilyHooks:
         return {name: dataclasses.replace(delivery, query=other) for name, other in forged.items()}
 
     @pytest.fixture(scope="class")
-    def server(self, request: pytest.FixtureRequest) -> Iterator[Any]:
-        with request.cls.server_class() as server:
+    @classmethod
+    def server(cls) -> Iterator[Any]:
+        with cls.server_class() as server:
             yield server
 
     @pytest.fixture(autouse=True)
