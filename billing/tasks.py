@@ -1,7 +1,7 @@
 """RQ jobs of money and credits: sweeps over rows, each safe to run at any time."""
 
 from billing import services
-from billing.services import inbox, refunds, subscriptions, sweeps
+from billing.services import inbox, refunds, subscriptions, sweeps, top_ups
 
 
 def sweep_reservations() -> int:
@@ -29,3 +29,8 @@ def read_stale() -> int:
 def keep_plans() -> int:
     """Months that are due, and plans that ran out."""
     return subscriptions.grant_all_due() + subscriptions.end_lapsed()
+
+
+def watch_wallets() -> int:
+    """Tells whose wallets run low, and fills up those that ask for it."""
+    return top_ups.watch_wallets()

@@ -1,6 +1,9 @@
 """What runs again and again. Each is a sweep over rows: a run that is missed, doubled or killed does no harm."""
 
+from django.conf import settings
+
 import accounts.tasks
+import billing.sandbox.tasks
 import billing.tasks
 import characters.tasks
 import common.mail.tasks
@@ -17,6 +20,8 @@ SCHEDULE = [
     (billing.tasks.read_open_sessions, "webhooks", 300),
     (billing.tasks.read_stale, "webhooks", 3600),
     (billing.tasks.keep_plans, "webhooks", 300),
+    (billing.tasks.watch_wallets, "webhooks", 60),
+    *([] if settings.IN_PRODUCTION else [(billing.sandbox.tasks.sweep, "webhooks", 15)]),
     (accounts.tasks.forget_sessions, "low", 86_400),
     (accounts.tasks.write_last_seen, "low", 30),
     (accounts.tasks.write_last_used_keys, "low", 30),

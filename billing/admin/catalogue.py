@@ -10,7 +10,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from billing import money, plans, providers
 from billing.models import CheckoutSession, Pack, Plan, Price
-from billing.models.catalogue import CATALOGUE
+from billing.selectors.catalogue import CATALOGUE
 from common.admin import ReasonAdmin
 from common.shared_reads import drop_on_commit
 

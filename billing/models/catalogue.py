@@ -8,9 +8,6 @@ from billing.models.ledger import ZERO, credits_field
 from common.models import BaseModel
 
 SLUG = RegexValidator(r"^[a-z][a-z0-9_]{0,31}$", "Use small letters, digits and _, beginning with a letter.")
-# what price lists are kept under (`common.shared_reads`), dropped whenever an operator writes one of these
-CATALOGUE = "catalogue"
-
 CURRENCY = RegexValidator(r"^[A-Z]{3}$", "Use the three capital letters of ISO 4217.")
 
 

@@ -31,6 +31,7 @@ from billing.services.plan_changes import (
 from billing.services.refunds import request_refund, send_refund, why_not_refundable
 from billing.services.reservations import reserve
 from billing.services.settlement import capture, release, sweep_expired_reservations
+from billing.services.top_ups import set_top_up, watch_wallets
 
 __all__ = [
     "Change",
@@ -61,11 +62,13 @@ __all__ = [
     "resume_subscription",
     "send_refund",
     "session_for",
+    "set_top_up",
     "spend",
     "start_checkout",
     "start_trial",
     "sweep_expired_reservations",
     "trial_is_open_to",
+    "watch_wallets",
     "why_not_refundable",
     "write_off",
 ]

@@ -50,4 +50,9 @@ KINDS: dict[str, Kind] = {
     "account_deleted": _kind(link=True, until=Form.DATE),
     "account_restored": _kind(),
     "account_anonymised": _kind(),
+    "payment_received": _kind(description=Form.TEXT, amount=Form.TEXT),
+    "payment_failed": _kind(description=Form.TEXT, amount=Form.TEXT, top_up_off=Form.FLAG),
+    "renewal_failed": _kind(plan=Form.TEXT, until=Form.DATE),
+    "plan_changed": _kind(plan=Form.TEXT, organization=Form.TEXT, ended=Form.FLAG),
+    "low_balance": _kind(left=Form.TEXT, organization=Form.TEXT),
 }

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from billing.models import CheckoutSession, Pack, Plan, Price
-from billing.models.catalogue import CATALOGUE
+from billing.selectors.catalogue import CATALOGUE
 from common.models import AuditEntry
 from common.shared_reads import shared_read
 

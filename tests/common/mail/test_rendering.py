@@ -195,6 +195,8 @@ TEXT_KINDS = [
     ("organization_invited", "inviter"), ("organization_invited", "organization"), ("organization_invited", "role"),
     ("organization_owner", "organization"), ("api_key_created", "name"), ("oauth_confirm", "provider"),
     ("connection_changed", "provider"), ("email_changed", "new_email"), ("second_factor_changed", "change"),
+    ("payment_received", "description"), ("payment_failed", "amount"), ("low_balance", "left"),
+    ("plan_changed", "plan"), ("renewal_failed", "plan"),
 ]  # fmt: skip
 
 
