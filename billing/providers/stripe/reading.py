@@ -25,7 +25,7 @@ SUBSCRIPTION_STATUS: dict[str, SubscriptionStatus] = {
 
 def id_of(field: Any) -> str:
     """Of something that may be expanded: an id, an object, or nothing."""
-    return str(field["id"] if isinstance(field, dict) else field or "")
+    return str((field.get("id") if isinstance(field, dict) else field) or "")
 
 
 def moment(seconds: int | None) -> datetime | None:
@@ -109,8 +109,9 @@ def charge_without_intent(taken: dict[str, Any], disputed: bool) -> Charge:
 
 def subscription_details(invoice: dict[str, Any]) -> dict[str, Any]:
     """Where an invoice says which subscription it is of, since 2025-03-31.basil."""
-    parent = invoice.get("parent") or {}
-    return cast("dict[str, Any]", parent.get("subscription_details") or {})
+    parent = invoice.get("parent")
+    details = parent.get("subscription_details") if isinstance(parent, dict) else None
+    return details if isinstance(details, dict) else {}
 
 
 def intent_of_invoice(invoice: dict[str, Any]) -> str:
