@@ -5,7 +5,9 @@ from billing import (
     api_balances,
     api_budgets,
     api_payments,
+    api_payments_test,
     api_plans,
+    api_top_up,
     pages,
     pages_budgets,
     webhooks,
@@ -15,6 +17,7 @@ from billing.sandbox.pages import urlpatterns as sandbox_urlpatterns
 api_urlpatterns = [
     path("wallet", api.WalletView.as_view()),
     path("wallet/entries", api.EntriesView.as_view()),
+    path("wallet/top-up", api_top_up.TopUpView.as_view()),
     path("credits/spend", api.SpendView.as_view()),
     path("users/balances", api_balances.BalancesView.as_view()),
     path("budgets", api_budgets.BudgetsView.as_view()),
@@ -34,6 +37,10 @@ api_urlpatterns = [
     path("payments/subscription/trial", api_plans.TrialView.as_view()),
     path("payments/portal", api_plans.PortalView.as_view()),
     path("payments/<uuid:payment_id>/refund", api_payments.RefundView.as_view()),
+    path("payments/test/complete-payment/<uuid:session_id>", api_payments_test.CompletePaymentView.as_view()),
+    path("payments/test/create-manual-subscription", api_payments_test.ManualSubscriptionView.as_view()),
+    path("payments/test/complete-by-intent/<str:intent_id>", api_payments_test.CompleteByIntentView.as_view()),
+    path("public-payments/test/url-config", api_payments_test.UrlConfigView.as_view()),
 ]
 
 webhook_urlpatterns = [path("webhooks/<slug:provider>", webhooks.receive, name="payment_webhook")]
