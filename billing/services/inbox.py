@@ -90,9 +90,9 @@ def process_event(event_id: uuid.UUID) -> bool:
 
 def _mirror(event: WebhookEvent) -> None:
     """Stripe's own objects, for the console. What fails here has moved no money, and a replay tries it again."""
-    from billing.stripe_sync import sync  # a large library, which no process needs at its start
-
     try:
+        from billing.stripe_sync import sync  # a large library, which no process needs at its start
+
         sync(event.body)
     except Exception:
         log.exception("stripe event not mirrored", event_id=str(event.pk), kind=event.kind)

@@ -122,6 +122,10 @@ class PaymentServer:
         """The next `times` requests to `path` (a pattern) fail, or with `delay` alone (status 0) are only slow."""
         self._troubles.append(Trouble(method, re.compile(path), times, status, delay, hang_up, after, headers or {}))
 
+    def behave(self) -> None:
+        """No more trouble."""
+        self._troubles.clear()
+
     def send(
         self, body: bytes, headers: dict[str, str], query: dict[str, str] | None = None, method: str = "POST"
     ) -> None:
