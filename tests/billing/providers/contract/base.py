@@ -93,6 +93,7 @@ class FamilyHooks:
     declined: ClassVar[frozenset[str]] = frozenset({"open", "failed"})  # a checkout whose card was refused is …
     disputes: ClassVar[bool] = True  # whether the provider tells of disputes,
     wins_disputes: ClassVar[bool] = True  # and when one was won
+    dates_payments: ClassVar[bool] = True  # whether it says when something was paid
     timestamped: ClassVar[bool] = False  # whether its signature goes stale
     unseen_forgeries: ClassVar[frozenset[str]] = frozenset()  # names in `forgeries` that its scheme can't tell
 
