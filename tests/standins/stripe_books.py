@@ -17,7 +17,12 @@ ACCOUNT = "acct_1TroupeStandIn0001"
 Row = dict[str, Any]
 
 # what a list or an object shows only when it is asked to
-INCLUDABLE = {"invoice": ("payments",), "charge": ("refunds",), "checkout.session": ("line_items",)}
+INCLUDABLE = {
+    "invoice": ("payments",),
+    "charge": ("refunds",),
+    "checkout.session": ("line_items",),
+    "customer": ("sources", "subscriptions", "tax_ids"),
+}
 DEEPEST_EXPANSION = 4
 
 
@@ -106,6 +111,8 @@ class Books:
                 return self.of("invoice_payment", invoice=row["id"])
             case "refunds":
                 return self.of("refund", charge=row["id"])
+            case "subscriptions":
+                return self.of("subscription", customer=row["id"])
         return []
 
     def _expand(self, place: Any, path: list[str], whole: str) -> None:

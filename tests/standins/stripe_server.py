@@ -186,6 +186,12 @@ class StripeServer(Payers, PaymentServer):
             status="open",
             subscription=None,
             success_url=given["success_url"],
+            total_details={
+                "amount_discount": 0,
+                "amount_shipping": 0,
+                "amount_tax": 0,
+                "breakdown": {"discounts": [], "taxes": []},
+            },
             ui_mode="hosted_page",
         )
         session["url"] = f"https://checkout.stripe.com/c/pay/{session['id']}"
