@@ -158,7 +158,7 @@ def refund(order: RefundOrder) -> SandboxRefund:
 
 
 @transaction.atomic
-def refund_charge(charge_id: uuid.UUID | None, amount: int, *, key: str | None = None) -> SandboxRefund:
+def refund_charge(charge_id: uuid.UUID, amount: int, *, key: str | None = None) -> SandboxRefund:
     """Raises ProviderError for more than is left, and while it is disputed."""
     charge = _locked(SandboxCharge.objects.all(), charge_id)
     if charge.status != SandboxCharge.Status.PAID or charge.dispute in {Dispute.OPEN, Dispute.LOST}:
@@ -174,7 +174,7 @@ def refund_charge(charge_id: uuid.UUID | None, amount: int, *, key: str | None =
 
 
 @transaction.atomic
-def dispute(charge_id: uuid.UUID | None) -> None:
+def dispute(charge_id: uuid.UUID) -> None:
     """The payer's bank takes the money back until somebody decides. Raises ProviderError."""
     charge = _locked(SandboxCharge.objects.all(), charge_id)
     if charge.status != SandboxCharge.Status.PAID or charge.dispute or charge.refunded == charge.amount:
@@ -183,7 +183,7 @@ def dispute(charge_id: uuid.UUID | None) -> None:
 
 
 @transaction.atomic
-def settle_dispute(charge_id: uuid.UUID | None, *, won: bool) -> None:
+def settle_dispute(charge_id: uuid.UUID, *, won: bool) -> None:
     """`won` by the shop. Raises ProviderError where nobody disputes it."""
     charge = _locked(SandboxCharge.objects.all(), charge_id)
     if charge.dispute != Dispute.OPEN:
@@ -238,7 +238,7 @@ def period_after(start: datetime, every: str, day: int) -> datetime:
 
 
 @transaction.atomic
-def renew(subscription_id: uuid.UUID | None, *, only_if_due: bool = False) -> None:
+def renew(subscription_id: uuid.UUID, *, only_if_due: bool = False) -> None:
     """Its period ends: the next one is charged, or it ends. One that is past due is tried again.
 
     Raises ProviderError for one that has ended.
@@ -276,7 +276,7 @@ def renew_due() -> int:
 
 
 @transaction.atomic
-def fail_next(subscription_id: uuid.UUID | None) -> None:
+def fail_next(subscription_id: uuid.UUID) -> None:
     """The card will refuse the next renewal."""
     subscription = _running(subscription_id)
     subscription.next_fails = True
@@ -284,7 +284,7 @@ def fail_next(subscription_id: uuid.UUID | None) -> None:
 
 
 @transaction.atomic
-def cancel(subscription_id: uuid.UUID | None, *, at_period_end: bool) -> None:
+def cancel(subscription_id: uuid.UUID, *, at_period_end: bool) -> None:
     """Raises ProviderError for one that nobody knows; one that has ended stays so."""
     subscription = _locked(SandboxSubscription.objects.all(), subscription_id)
     if subscription.status == Renewal.CANCELLED or (at_period_end and subscription.cancel_at_period_end):
@@ -298,7 +298,7 @@ def cancel(subscription_id: uuid.UUID | None, *, at_period_end: bool) -> None:
 
 
 @transaction.atomic
-def resume(subscription_id: uuid.UUID | None) -> None:
+def resume(subscription_id: uuid.UUID) -> None:
     """Takes back a cancellation at the period's end. Raises ProviderError for one that has ended."""
     subscription = _running(subscription_id)
     if subscription.cancel_at_period_end:
@@ -381,7 +381,7 @@ def _stop(subscription: SandboxSubscription) -> None:
     announce("subscription.cancelled", "subscription", subscription.pk)
 
 
-def _running(subscription_id: uuid.UUID | None) -> SandboxSubscription:
+def _running(subscription_id: uuid.UUID) -> SandboxSubscription:
     subscription = _locked(SandboxSubscription.objects.all(), subscription_id)
     if subscription.status == Renewal.CANCELLED:
         raise refuse("this subscription has ended")
@@ -391,15 +391,15 @@ def _running(subscription_id: uuid.UUID | None) -> SandboxSubscription:
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def as_id(text: str) -> uuid.UUID | None:
-    """None for what can't be one of ours."""
+def as_id(text: str) -> uuid.UUID:
+    """For what can't be one of ours, an id that nobody has."""
     try:
         return uuid.UUID(text)
     except ValueError:
-        return None
+        return uuid.UUID(int=0)
 
 
-def _locked(rows: QuerySet[T], row_id: uuid.UUID | None) -> T:
+def _locked(rows: QuerySet[T], row_id: uuid.UUID) -> T:
     """Raises ProviderError where there is none, and where there is no sandbox."""
     row = rows.select_for_update().filter(pk=row_id).first() if is_open() else None
     if row is None:
