@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -132,7 +133,7 @@ class TestTrustPay(FamilyContract):
         with ThreadPoolExecutor(1) as pool:
             late = pool.submit(member.refund, self.refund_order(charge))
             while not server.count("POST", f"{CREATE}/{charge.intent_id}/Refund"):
-                pass
+                time.sleep(0.01)
             server.refund(charge.intent_id)
             assert late.result().status == "succeeded"
         assert now(member, charge.intent_id).refunded == charge.amount
