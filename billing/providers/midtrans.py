@@ -35,7 +35,7 @@ from billing.providers.base import (
 )
 from billing.providers.bodies import json_object
 from billing.providers.http import Caller
-from billing.providers.pages import keep_page, page_of
+from billing.providers.pages import one_page
 
 log = structlog.get_logger(__name__)
 
@@ -73,10 +73,11 @@ class Midtrans(Limited):
         if order.every:
             raise NotOffered(self.name, "subscriptions")
         body = self._transaction(order)
-        if kept := page_of(self.name, order):
-            return kept
+        return one_page(self.name, order, lambda: self._open(order.reference, body))
+
+    def _open(self, order_id: str, body: dict[str, Any]) -> Checkout:
         answer = self._snap.json("POST", "/snap/v1/transactions", auth=self._auth, json=body, repeatable=True)
-        return keep_page(self.name, order, Checkout(order.reference, answer["redirect_url"]))
+        return Checkout(order_id, answer["redirect_url"])
 
     def _transaction(self, order: Order) -> dict[str, Any]:
         price = self._rupiah(order.amount, order.currency)

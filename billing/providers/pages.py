@@ -1,33 +1,50 @@
 """The payment pages that were handed out, for providers that make another at every asking.
 
-At most one page leaves us for a reference: whoever asks again gets the one of before. A page whose answer was lost on
-its way to us is known to nobody, so it can't be paid beside.
+At most one page leaves us for a reference: whoever asks again gets the one of before, and two never ask at once. A page
+whose answer was lost on its way to us is known to nobody, so it can't be paid beside.
 """
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from django.core.cache import cache
 
-from billing.providers.base import Checkout, Order
+from billing.providers.base import Checkout, Order, ProviderError
 from common.redis import RedisError
 
-SHORTEST = 60  # seconds
+SHORTEST = 60  # seconds that a page is kept
+LONGEST_ASKING = 70  # seconds after which whoever asks has died
+LOOKS, PAUSE = 25, 0.2  # how often and in what steps of seconds the other of two waits
 
 
-def page_of(provider: str, order: Order) -> Checkout | None:
-    page = cache.get(_key(provider, order))
-    return Checkout(*page) if page else None
-
-
-def keep_page(provider: str, order: Order, checkout: Checkout) -> Checkout:
-    """Keeps it until the order expires. Of two that were made at the same moment both callers get the first."""
-    seconds = max(int((order.expires_at - datetime.now(UTC)).total_seconds()), SHORTEST)
+def one_page(provider: str, order: Order, make: Callable[[], Checkout]) -> Checkout:
+    """The page of before, until the order expires; or the one that `make` asks for. Raises ProviderError while somebody
+    else is asking."""
+    page, asking = (f"payment-page:{what}:{provider}:{order.reference}" for what in ("kept", "asking"))
+    for _ in range(LOOKS):
+        if _begin(asking):
+            break
+        time.sleep(PAUSE)
+    else:
+        raise ProviderError(
+            f"{provider} is being asked for this page",
+            permanent=False,
+            public="The payment service does not answer just now.",
+        )
     try:
-        cache.add(_key(provider, order), (checkout.session_id, checkout.url), seconds)
+        if kept := cache.get(page):
+            return Checkout(*kept)
+        made = make()
+        left = (order.expires_at - datetime.now(UTC)).total_seconds()
+        cache.set(page, (made.session_id, made.url), max(int(left), SHORTEST))
+        return made
+    finally:
+        cache.delete(asking)
+
+
+def _begin(asking: str) -> bool:
+    try:
+        return cache.add(asking, 1, LONGEST_ASKING)
     except RedisError:
-        return checkout
-    return page_of(provider, order) or checkout
-
-
-def _key(provider: str, order: Order) -> str:
-    return f"payment-page:{provider}:{order.reference}"
+        return True  # nothing is kept then either, and the session's own row remembers its page

@@ -35,7 +35,7 @@ from billing.providers.base import (
 )
 from billing.providers.bodies import json_object
 from billing.providers.http import Caller
-from billing.providers.pages import keep_page, page_of
+from billing.providers.pages import one_page
 
 log = structlog.get_logger(__name__)
 
@@ -106,7 +106,7 @@ class TrustPay(Limited):
     # --- checkouts and charges ---
 
     def create_checkout(self, order: Order) -> Checkout:
-        """TrustPay knows no repeats: every asking makes another page, of which `keep_page` lets one out."""
+        """TrustPay knows no repeats: every asking makes another page, of which `one_page` lets one out."""
         if order.every:
             raise NotOffered(self.name, "subscriptions")
         if places(order.currency) != 2:
@@ -116,12 +116,13 @@ class TrustPay(Limited):
                 permanent=True,
                 public=f"{self.title} can't be paid in {order.currency} here.",
             )
-        if kept := page_of(self.name, order):
-            return kept
+        return one_page(self.name, order, lambda: self._open(order))
+
+    def _open(self, order: Order) -> Checkout:
         answer = self._ask("POST", "/api/Payments/Payment", json=self._payment(order))
         if not answer.get("GatewayUrl"):
             raise self._refused(answer, "a payment")
-        return keep_page(self.name, order, Checkout(str(answer["PaymentRequestId"]), answer["GatewayUrl"]))
+        return Checkout(str(answer["PaymentRequestId"]), answer["GatewayUrl"])
 
     def _payment(self, order: Order) -> dict[str, Any]:
         return {

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -72,12 +73,20 @@ class TestMidtrans(FamilyContract):
         assert member.create_checkout(order) == first
         assert server.count("POST", "/snap/v1/transactions") == made
 
+    def test_two_who_ask_at_once_do_not_end_each_others_page(self, server, member):
+        order = self.order(server)
+        server.misbehave(*self.create, times=2, status=0, delay=0.2)
+        with ThreadPoolExecutor(2) as pool:
+            first, second = pool.map(member.create_checkout, [order, order])
+        assert first == second
+        assert first.url.endswith(server.pages[order.reference]["token"])
+
     def test_what_was_begun_gets_no_second_page_even_if_the_first_is_forgotten(self, server, member):
         for begin in (server.choose, server.pay):
             order = self.order(server)
             member.create_checkout(order)
             begin(order.reference)
-            cache.delete(f"payment-page:midtrans:{order.reference}")
+            cache.delete(f"payment-page:kept:midtrans:{order.reference}")
             with pytest.raises(ProviderError) as refused:
                 member.create_checkout(order)
             assert refused.value.permanent

@@ -98,16 +98,29 @@ class TestTrustPay(FamilyContract):
     # --- pages ---
 
     def test_two_who_ask_at_once_are_given_the_same_page(self, server, member):
-        order = self.order(server)
+        order, made = self.order(server), len(server.payments)
         server.misbehave(*self.create, times=2, status=0, delay=0.2)
         with ThreadPoolExecutor(2) as pool:
             first, second = pool.map(member.create_checkout, [order, order])
         assert first == second
+        assert len(server.payments) == made + 1
+
+    def test_who_waits_too_long_for_another_may_come_again(self, server, member, monkeypatch):
+        monkeypatch.setattr("billing.providers.pages.LOOKS", 2)
+        monkeypatch.setattr("billing.providers.pages.PAUSE", 0.01)
+        order = self.order(server)
+        asking = f"payment-page:asking:trustpay:{order.reference}"
+        cache.set(asking, 1, 5)
+        with pytest.raises(ProviderError) as busy:
+            member.create_checkout(order)
+        assert not busy.value.permanent
+        cache.delete(asking)
+        assert member.create_checkout(order).url
 
     def test_a_page_is_forgotten_with_its_order(self, server, member):
         order = self.order(server)
         first = member.create_checkout(order)
-        cache.delete(f"payment-page:trustpay:{order.reference}")
+        cache.delete(f"payment-page:kept:trustpay:{order.reference}")
         assert member.create_checkout(order) != first
 
     def test_the_page_is_asked_to_tell_us_and_to_lead_back(self, server, member, settings):
