@@ -2,6 +2,7 @@
 
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
+from babel import UnknownLocaleError
 from babel.numbers import format_currency, get_currency_precision
 
 
@@ -34,5 +35,9 @@ def money_fields(amount: int, currency: str) -> dict[str, int | str]:
 
 
 def written(amount: int, currency: str, locale: str = "en") -> str:
-    """As a person reads it: `€9.99`, `9,99 €`."""
-    return format_currency(to_major(amount, currency), currency, locale=locale.replace("-", "_"))
+    """As a person reads it: `€9.99`, `9,99 €`; in English where the locale is none that we know."""
+    major = to_major(amount, currency)
+    try:
+        return format_currency(major, currency, locale=locale.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        return format_currency(major, currency, locale="en")

@@ -184,6 +184,10 @@ class Environment(BaseSettings):
     XENDIT_CALLBACK_TOKEN: str = ""
     XENDIT_BASE_URL: Web = "https://api.xendit.co"
     SECOND_PERSON_ABOVE: Decimal = Field(Decimal(1000), ge=0, allow_inf_nan=False)
+    # who sells, as invoices say; lines of the address are parted by |
+    SELLER_NAME: str = "Troupe"
+    SELLER_ADDRESS: str = ""
+    SELLER_TAX_ID: str = ""
 
     RESEND_API_KEY: str = ""
     RESEND_BASE_URL: Web = "https://api.resend.com"

@@ -369,6 +369,8 @@ if env.XENDIT_SECRET_KEY:
 if not IN_PRODUCTION:
     PAYMENT_PROVIDERS["sandbox"] = {"SECRET_KEY": env.SECRET_KEY, "BASE_URL": env.PUBLIC_URL}
 SECOND_PERSON_ABOVE = env.SECOND_PERSON_ABOVE  # credits: a larger adjustment needs two of the staff
+SELLER_NAME, SELLER_TAX_ID = env.SELLER_NAME, env.SELLER_TAX_ID
+SELLER_ADDRESS = [line.strip() for line in env.SELLER_ADDRESS.split("|") if line.strip()]
 REFUND_DAYS = 14  # for so long people take a purchase back themselves
 GRACE_DAYS = 7  # for so long a plan holds whose renewal was not paid
 
