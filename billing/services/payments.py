@@ -200,7 +200,7 @@ def _settle_credits(payment: Payment, session: CheckoutSession | None, subscript
         return
     payment.gone_back_at = timezone.now()
     payment.save(update_fields=["gone_back_at", "updated_at"])
-    subscriptions.end_what_was_paid_back(payment)
+    subscriptions.end_what_was_paid_back(payment, subscription)
     if session and (purchase := registry.purchase_of(session.type)):
         purchase.taken_back(session, payment)
 

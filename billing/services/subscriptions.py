@@ -263,11 +263,17 @@ def end(subscription: Subscription, status: Status | str) -> None:
     notices.plan_ended(subscription)
 
 
-def end_what_was_paid_back(payment: Payment) -> None:
-    """The money of a plan went back: it ends at once, if it was the present period's. Saves it."""
+def end_what_was_paid_back(payment: Payment, locked: Subscription | None) -> None:
+    """The money of a plan went back: it ends at once, if it was the present period's. Saves it.
+
+    `locked` is its row, where the caller has it: two objects of one row would undo each other.
+    """
     if payment.subscription_id is None:
         return
-    subscription = Subscription.objects.select_for_update(no_key=True).get(pk=payment.subscription_id)
+    if locked and locked.pk == payment.subscription_id:
+        subscription = locked
+    else:
+        subscription = Subscription.objects.select_for_update(no_key=True).get(pk=payment.subscription_id)
     is_present = payment.period_end is None or payment.period_end > timezone.now()
     if subscription.status not in Subscription.LIVE or not is_present:
         return
