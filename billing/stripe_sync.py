@@ -21,6 +21,7 @@ def sync(event_body: str) -> None:
     """
     block = settings.PAYMENT_PROVIDERS["stripe"]
     stripe.api_base = block["BASE_URL"].rstrip("/")
+    stripe.api_version = settings.STRIPE_API_VERSION  # not every call of dj-stripe's says which one
     stripe.max_network_retries = RETRIES
     stripe.default_http_client = http_client()
     with transaction.atomic():

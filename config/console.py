@@ -53,6 +53,20 @@ GROUPS: dict[str, dict[str, str]] = {
         "billing.Pack": "redeem",
         "billing.Price": "sell",
     },
+    "Stripe": {
+        "djstripe.Session": "shopping_cart",
+        "djstripe.PaymentIntent": "payments",
+        "djstripe.Charge": "credit_card",
+        "djstripe.Refund": "undo",
+        "djstripe.Dispute": "gavel",
+        "djstripe.Subscription": "autorenew",
+        "djstripe.Invoice": "description",
+        "djstripe.Customer": "person",
+        "djstripe.Product": "inventory_2",
+        "djstripe.Price": "sell",
+        "djstripe.Event": "webhook",
+        "djstripe.Account": "store",
+    },
     "Machinery": {
         "django_rq.Dashboard": "dynamic_feed",
         "generation.AIModel": "smart_toy",
@@ -78,6 +92,7 @@ TITLES = {
     "socialaccount.SocialAccount": "Connected accounts",
     "mfa.Authenticator": "Second factors",
     "auth.Group": "Staff roles",
+    "djstripe.Session": "Checkouts",
     "chat.Variant": "Replies",
 }
 

@@ -19,6 +19,11 @@ def _view(*models: str) -> tuple[str, ...]:
 
 
 PEOPLE = ("accounts.user", "accounts.organization", "accounts.membership", "accounts.authsession")
+STRIPE = (
+    *("djstripe.session", "djstripe.paymentintent", "djstripe.charge", "djstripe.refund", "djstripe.dispute"),
+    *("djstripe.subscription", "djstripe.invoice", "djstripe.customer", "djstripe.product", "djstripe.price"),
+    *("djstripe.event", "djstripe.account"),
+)
 # `change_…` stands for the actions that a model's admin offers; each asks for a reason.
 MAY: dict[str, tuple[str, ...]] = {
     "moderator": (
@@ -53,6 +58,7 @@ MAY: dict[str, tuple[str, ...]] = {
         *("billing.add_plan", "billing.add_pack", "billing.add_price"),  # what is for sale
         *("billing.change_plan", "billing.change_pack", "billing.change_price"),
         *_view("accounts.organization"),
+        *_view(*STRIPE),
     ),
     "admin": (),  # an administrator may do everything, by being a superuser
 }

@@ -1,5 +1,5 @@
 """The operators' console of money, a file for each subject."""
 
-from billing.admin import catalogue, ledger
+from billing.admin import catalogue, ledger, stripe
 
-__all__ = ["catalogue", "ledger"]
+__all__ = ["catalogue", "ledger", "stripe"]

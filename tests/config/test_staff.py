@@ -44,6 +44,9 @@ SEES = {
         *("billing.Wallet", "billing.Entry", "billing.Reservation", "billing.Budget"),
         *("billing.Plan", "billing.Pack", "billing.Price"),
         "accounts.Organization",
+        *("djstripe.Session", "djstripe.PaymentIntent", "djstripe.Charge", "djstripe.Refund", "djstripe.Dispute"),
+        *("djstripe.Subscription", "djstripe.Invoice", "djstripe.Customer", "djstripe.Product", "djstripe.Price"),
+        *("djstripe.Event", "djstripe.Account"),
     },
     "admin": {model._meta.label for model in MODELS},
 }

@@ -6,12 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import NoReverseMatch, reverse
 from djstripe import models
 from stripe import HTTPClient, StripeError
 
 from billing.providers.base import Charge, Order, Payer, SubscriptionState
 from billing.providers.stripe import Stripe
 from billing.stripe_sync import sync
+from tests.people import Person
 from tests.standins.stripe_server import StripeServer
 
 pytestmark = pytest.mark.django_db
@@ -144,3 +150,93 @@ def test_an_event_that_dj_stripe_has_no_name_for_is_kept_and_done_with(server):
     server.tell("invoice_payment.paid", server.customer("ada@troupe.example"))
     follow(server)
     assert models.Event.objects.get().type == "invoice_payment.paid"
+
+
+# --- in the console ---------------------------------------------------------------------------------------------------
+
+PAGES = [model for model in admin.site._registry if model._meta.app_label == "djstripe"]
+
+
+@pytest.fixture
+def console(staff: Person) -> Client:
+    client = Client()
+    client.force_login(staff.user)
+    return client
+
+
+def page(model: Any, name: str = "changelist", *key: Any) -> str:
+    return reverse(f"admin:djstripe_{model._meta.model_name}_{name}", args=key)
+
+
+def everything(server: StripeServer) -> None:
+    charge, _ = bought(server)
+    server.refund(charge.intent_id, 300)
+    server.dispute(charge.intent_id)
+    bought(server, every="month")
+    follow(server)
+
+
+def test_every_object_can_be_looked_at_and_none_written(server, console):
+    everything(server)
+    assert len(PAGES) == 12
+    for model in PAGES:
+        row = model.objects.first()
+        assert console.get(page(model)).status_code == 200, model
+        shown = console.get(page(model, "change", row.pk))
+        assert shown.status_code == 200
+        assert row.id in shown.content.decode()
+        before = model.objects.values().get(pk=row.pk)
+        for path in (page(model, "add"), page(model, "change", row.pk), page(model, "delete", row.pk)):
+            assert console.post(path, {"post": "yes", "reason": "for fun"}).status_code == 403, path
+        console.post(page(model), {"action": "_resync_instances", "_selected_action": [row.pk]})
+        assert model.objects.values().get(pk=row.pk) == before
+
+
+@pytest.mark.parametrize("model", PAGES, ids=lambda model: model.__name__)
+def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(server, console, model):
+    def queries() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            assert console.get(page(model)).status_code == 200
+        return len(captured)
+
+    if model is not models.Account:
+        everything(server)
+    queries()
+    few = queries()
+    if model is not models.Account:
+        everything(server)
+    assert queries() == few
+
+
+def test_an_object_is_found_by_its_id_and_its_customers(server, console):
+    everything(server)
+    charge = models.Charge.objects.first()
+    other = models.Charge.objects.exclude(customer=charge.customer).first()
+    for term in (charge.id, charge.customer_id, f" {charge.id} "):
+        found = console.get(page(models.Charge), {"q": term}).content.decode()
+        assert charge.id in found
+        assert other.id not in found
+    assert charge.id not in console.get(page(models.Charge), {"q": "ch_nobody"}).content.decode()
+
+
+def test_what_a_browser_could_act_with_is_not_shown(server, console):
+    charge, _ = bought(server)
+    server.rows[charge.intent_id]["client_secret"] = "pi_1_secret_hush"
+    follow(server)
+    row = models.PaymentIntent.objects.get()
+    assert row.stripe_data["client_secret"] == "pi_1_secret_hush"
+    assert "hush" not in console.get(page(models.PaymentIntent, "change", row.pk)).content.decode()
+
+
+def test_yen_are_shown_as_yen(server, console):
+    bought(server, amount=500, currency="JPY")
+    follow(server)
+    assert "¥500" in console.get(page(models.Charge)).content.decode()
+
+
+def test_dj_stripes_own_doors_are_not_there(console):
+    for name in ("djstripe:webhook", "djstripe:djstripe_webhook_by_uuid", "admin:djstripe_apikey_changelist"):
+        with pytest.raises(NoReverseMatch):
+            reverse(name)
