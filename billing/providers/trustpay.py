@@ -265,6 +265,8 @@ class TrustPay(Limited):
             data={"grant_type": "client_credentials"},
             repeatable=True,
         )
+        if not answer.get("access_token"):
+            raise self._refused(answer, "a token")
         seconds = float(answer.get("expires_in") or TOKEN_SECONDS) - TOKEN_MARGIN
         with _tokens_lock:
             _tokens[key] = (answer["access_token"], asked_at + seconds)

@@ -14,7 +14,7 @@ from billing.providers.base import About, Forged, Incoming, ProviderError
 from billing.providers.trustpay import TrustPay, signature, signed_text
 from tests.billing.providers.contract.base import incoming_of, now, until_done
 from tests.billing.providers.family import FamilyContract
-from tests.standins.payments import Delivery
+from tests.standins.payments import Answer, Delivery
 from tests.standins.trustpay_server import TrustPayServer
 
 CREATE = "/api/Payments/Payment"
@@ -94,6 +94,14 @@ class TestTrustPay(FamilyContract):
             stranger.read_charge("1")
         assert refused.value.permanent
         assert len(server.asked) == before + 1
+
+    def test_an_answer_without_a_token_is_a_refusal(self, server, monkeypatch):
+        stranger = TrustPay(server.block | {"PROJECT_ID": "4107000000"})
+        nothing = {"ResultInfo": {"ResultCode": 1133001}}
+        monkeypatch.setattr(server, "authenticate", lambda _: Answer(200, nothing))
+        with pytest.raises(ProviderError) as refused:
+            stranger.read_charge("1")
+        assert refused.value.permanent
 
     # --- pages ---
 
