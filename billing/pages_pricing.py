@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from accounts.models import Organization
 from accounts.web_sessions import LOCALE, acting_organization
 from billing import selectors, services
-from billing.models import CheckoutSession
+from billing.models import CheckoutSession, PaymentType
 from billing.page_tools import lead_to, money_words, person, trying
 from billing.plans import FREE
 from common.models import new_id
@@ -26,6 +26,7 @@ CURRENCY_OF = {"de": "EUR", "fr": "EUR", "es": "EUR", "pt": "EUR", "id": "IDR"} 
 USUAL = "USD"
 PERIODS = ("month", "year")
 WISHES = ("type", "pack", "plan", "billing_period", "provider", "currency")
+SOLD_HERE = (PaymentType.ONE_TIME, PaymentType.SUBSCRIPTION)
 LONGEST = 64
 
 
@@ -117,7 +118,7 @@ def buy(request: HttpRequest) -> HttpResponse:
     """Opens a checkout and leads there. The hidden key makes a double click open one."""
     asked = {name: request.POST.get(name, "")[:LONGEST].replace("\x00", "") for name in WISHES}
     key = request.POST.get("key", "")[:LONGEST].replace("\x00", "")
-    if not key:
+    if not key or asked["type"] not in SOLD_HERE:
         raise Http404
     back = f"{reverse('pricing')}?{_query(request)}"
     payer = acting_organization(request)
