@@ -6,7 +6,7 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import registry
-        from billing import accounts_parts, budgets, organizations, own_data, plans, services, telling
+        from billing import accounts_parts, budgets, organizations, own_data, own_payments, plans, services, telling
         from billing import openapi as _openapi  # noqa: F401  # registers itself
 
         registry.on_account_created(accounts_parts.welcome)
@@ -20,4 +20,5 @@ class BillingConfig(AppConfig):
         registry.on_api_key_created(services.budget_of_key)
         registry.set_api_key_reader(budgets.monthly_budgets_of_keys)
         own_data.register()
+        own_payments.register()
         telling.register()

@@ -1,7 +1,7 @@
 """RQ jobs of money and credits: sweeps over rows, each safe to run at any time."""
 
 from billing import services
-from billing.services import inbox, refunds, subscriptions, sweeps, top_ups
+from billing.services import ends, inbox, refunds, subscriptions, sweeps, top_ups
 
 
 def sweep_reservations() -> int:
@@ -27,8 +27,8 @@ def read_stale() -> int:
 
 
 def keep_plans() -> int:
-    """Months that are due, and plans that ran out."""
-    return subscriptions.grant_all_due() + subscriptions.end_lapsed()
+    """Months that are due, plans that ran out, and those whose provider must still hear of it."""
+    return subscriptions.grant_all_due() + subscriptions.end_lapsed() + ends.tell_providers()
 
 
 def watch_wallets() -> int:

@@ -23,6 +23,12 @@ class Subscription(BaseModel):
         CANCELLED = "cancelled"
         EXPIRED = "expired"
 
+    class EndWanted(models.TextChoices):
+        """What its provider is still to be told, until it has heard it."""
+
+        WITH_PERIOD = "period"
+        AT_ONCE = "now"
+
     LIVE = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE)
 
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="subscriptions", db_index=False)
@@ -40,6 +46,7 @@ class Subscription(BaseModel):
     current_period_start = models.DateTimeField()
     current_period_end = models.DateTimeField()
     cancel_at_period_end = models.BooleanField(default=False)
+    end_wanted = models.CharField(max_length=6, choices=EndWanted, blank=True)
     next_plan = models.ForeignKey(Plan, models.PROTECT, related_name="+", null=True, help_text="from the next period")
     grace_until = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
@@ -71,6 +78,7 @@ class Subscription(BaseModel):
                 condition=Q(status__in=["trialing", "active", "past_due"]),
                 name="subscription_live_until",
             ),
+            models.Index(fields=["updated_at"], condition=~Q(end_wanted=""), name="subscription_end_wanted"),
             models.Index(
                 fields=["next_grant_at"],
                 condition=Q(status__in=["trialing", "active", "past_due"]),

@@ -47,8 +47,8 @@ def record_charge(
 
 
 def _why_unmatched(charge: Charge, session: CheckoutSession | None, subscription: Subscription | None) -> str:
-    if charge.subscription_id and subscription is None:
-        return "It is of a subscription beside another that is running."
+    if subscription and subscription.status == Subscription.Status.CANCELLED and subscription.paid_until is None:
+        return "It is of a subscription beside another that was running."
     if session is None or subscription is not None:
         return ""
     if (charge.amount, charge.currency) != (session.amount, session.currency):

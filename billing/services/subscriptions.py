@@ -33,8 +33,11 @@ Live = Subscription.Status
 
 
 def begin(session: CheckoutSession, state: SubscriptionState) -> Subscription | None:
-    """The subscription that a checkout began; it is saved. None where it has not begun, or where another one runs: two
-    were paid at once, and the finance desk sees the money of the second."""
+    """The subscription that a checkout began, saved; None where it has not begun.
+
+    Where another one runs, two were paid at once: the second is over from the start, and the finance desk sees its
+    money.
+    """
     rows = Subscription.objects.select_for_update(no_key=True)
     known = rows.filter(provider=session.provider, provider_subscription_id=state.subscription_id).first()
     if known:
@@ -43,10 +46,8 @@ def begin(session: CheckoutSession, state: SubscriptionState) -> Subscription | 
     if state.status in {"incomplete", "cancelled", "expired"}:
         return None
     running = live_for_update(session.organization_id)
-    if running and running.renews:
-        ends.later_at_provider(session.provider, state.subscription_id)
-        return None
-    if running:
+    surplus = running is not None and running.renews
+    if running and not surplus:
         end(running, Live.EXPIRED)
         running.save()
     assert session.plan
@@ -67,6 +68,11 @@ def begin(session: CheckoutSession, state: SubscriptionState) -> Subscription | 
         current_period_end=state.period_end,
         next_grant_at=state.period_start,
     )
+    if surplus:
+        subscription.status, subscription.ended_at = Live.CANCELLED, timezone.now()
+        ends.tell_provider_later(subscription, ends.EndWanted.AT_ONCE)
+        subscription.save()
+        return subscription
     apply_state(subscription, state)
     subscription.save()
     notices.plan_changed(subscription)
@@ -84,7 +90,7 @@ def apply_state(subscription: Subscription, state: SubscriptionState) -> None:
         return
     now = timezone.now()
     subscription.current_period_start, subscription.current_period_end = state.period_start, state.period_end
-    subscription.cancel_at_period_end = state.cancel_at_period_end
+    subscription.cancel_at_period_end = state.cancel_at_period_end or bool(subscription.end_wanted)
     if state.status in {"cancelled", "expired"}:
         end(subscription, Live.CANCELLED if state.status == "cancelled" else Live.EXPIRED)
         return
@@ -223,11 +229,10 @@ def begin_bought_period(session: CheckoutSession, payment: Payment) -> None:
         subscription = running
     else:
         if running:
-            # what renews by itself was bought while the checkout was open: both were paid, and the larger plan holds
+            # what renews by itself was bought while the checkout was open: both were paid, and the later one holds
             end(running, Live.EXPIRED)
+            ends.tell_provider_later(running, ends.EndWanted.AT_ONCE)
             running.save()
-            if running.provider_subscription_id:
-                ends.later_at_provider(running.provider, running.provider_subscription_id)
         subscription = Subscription(
             organization_id=session.organization_id,
             user_id=session.user_id,
@@ -278,9 +283,8 @@ def end_what_was_paid_back(payment: Payment, locked: Subscription | None) -> Non
     if subscription.status not in Subscription.LIVE or not is_present:
         return
     end(subscription, Live.CANCELLED)
+    ends.tell_provider_later(subscription, ends.EndWanted.AT_ONCE)
     subscription.save()
-    if subscription.provider_subscription_id:
-        ends.later_at_provider(subscription.provider, subscription.provider_subscription_id)
 
 
 # --- what time does ---------------------------------------------------------------------------------------------------
@@ -311,9 +315,9 @@ def _end_lapsed(pk: uuid.UUID) -> bool:
     if not graced and subscription.current_period_end > now:
         return False
     end(subscription, Live.EXPIRED)
+    if graced:
+        ends.tell_provider_later(subscription, ends.EndWanted.AT_ONCE)
     subscription.save()
-    if graced and subscription.provider_subscription_id:
-        ends.later_at_provider(subscription.provider, subscription.provider_subscription_id)
     return True
 
 
