@@ -107,7 +107,9 @@ def _require_chargeable(row: TopUp) -> None:
             errors={"provider": ["It has no card of yours. Buy a pack there once, and it keeps your card."]}
         )
     price = _price(row)
-    if price is None:
+    if row.monthly_cap <= 0:
+        raise ValidationProblem(errors={"monthly_cap": ["Say how much it may charge in a month."]})
+    if price is None or not row.currency:
         raise ValidationProblem(errors={"currency": ["The pack is not sold in this currency with this provider."]})
     if row.monthly_cap < price.amount:
         at_least = written(price.amount, price.currency)
