@@ -83,10 +83,20 @@ def end_plan(user: User) -> None:
 
 
 def forget_cards(user: User) -> None:
-    """The papers of what was paid stay, as the law asks of whoever was paid; the kept card does not."""
+    """The papers of what was paid stay, as the law asks of whoever was paid; the kept card does not, nor what is
+    mirrored of the provider's books."""
     organization_id = personal_organization_id(user.pk)
-    Customer.objects.filter(organization_id=organization_id).update(method_id="")
+    customers = Customer.objects.filter(organization_id=organization_id)
+    customers.update(method_id="")
+    for customer_id in customers.filter(provider="stripe").values_list("customer_id", flat=True):
+        _forget_mirrored(customer_id)
     TopUp.objects.filter(organization_id=organization_id).delete()
+
+
+def _forget_mirrored(customer_id: str) -> None:
+    from billing.stripe_sync import forget  # a large library, which no process needs at its start
+
+    forget(customer_id)
 
 
 def refuse_while_renewing(organization: Organization) -> None:

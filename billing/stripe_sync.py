@@ -1,13 +1,25 @@
 """Keeps dj-stripe's tables up to date: Stripe's own objects, for the operators to look at. No money moves by them."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import stripe
 from django.conf import settings
 from django.db import transaction
 from djstripe.event_handlers import djstripe_receiver
-from djstripe.models import APIKey, Event, Refund
+from djstripe.models import (
+    APIKey,
+    Charge,
+    Customer,
+    Event,
+    Invoice,
+    PaymentIntent,
+    PaymentMethod,
+    Refund,
+    Session,
+    Subscription,
+)
 
 from billing.providers.stripe.client import RETRIES, http_client
 
@@ -38,3 +50,19 @@ def keep_refund(sender: type[Event], event: Event, **_: Any) -> None:
     if refund.get("charge"):
         data = Refund(id=refund["id"]).api_retrieve(api_key=event.default_api_key)
         Refund.sync_from_stripe_data(data, api_key=event.default_api_key)
+
+
+MIRRORED = (Session, Charge, PaymentIntent, Invoice, Subscription, PaymentMethod)
+
+
+@transaction.atomic
+def forget(customer_id: str) -> None:
+    """Deletes what is mirrored of one customer: it has their name and address. Stripe keeps its own books."""
+    for model in MIRRORED:
+        model.objects.filter(stripe_data__customer=customer_id).delete()
+    Customer.objects.filter(id=customer_id).delete()
+
+
+def forget_old_events(before: datetime) -> int:
+    """Deletes dj-stripe's copies of events; ours stay, without their bodies."""
+    return Event.objects.filter(djstripe_created__lt=before).delete()[0]

@@ -34,3 +34,7 @@ def keep_plans() -> int:
 def watch_wallets() -> int:
     """Tells whose wallets run low, and fills up those that ask for it."""
     return top_ups.watch_wallets()
+
+
+def forget_webhook_bodies() -> int:
+    return inbox.forget_bodies()

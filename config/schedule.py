@@ -20,6 +20,7 @@ SCHEDULE = [
     (billing.tasks.read_open_sessions, "webhooks", 300),
     (billing.tasks.read_stale, "webhooks", 3600),
     (billing.tasks.keep_plans, "webhooks", 300),
+    (billing.tasks.forget_webhook_bodies, "low", 86_400),
     (billing.tasks.watch_wallets, "webhooks", 60),
     *([] if settings.IN_PRODUCTION else [(billing.sandbox.tasks.sweep, "webhooks", 15)]),
     (accounts.tasks.forget_sessions, "low", 86_400),

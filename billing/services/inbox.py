@@ -24,6 +24,7 @@ LEASE = timedelta(seconds=90)  # longer than asking a provider takes
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(hours=1)
 TRIES = 12  # over half a day
 OLD = timedelta(minutes=15)
+KEPT = timedelta(days=30)
 Status = WebhookEvent.Status
 
 
@@ -151,3 +152,14 @@ def replay_event(*, event_id: uuid.UUID, actor: User, reason: str) -> WebhookEve
     audit.record(actor=actor, action="webhook.replay", target=event, reason=reason, data={"kind": event.kind})
     enqueue_on_commit(process_event, event.pk, queue="webhooks")
     return event
+
+
+def forget_bodies() -> int:
+    """Drops the bodies of what was done 30 days ago, as they have people's names and addresses; what an event was about
+    stays, so it can still be replayed. For the scheduler, once a day; returns how many."""
+    from billing.stripe_sync import forget_old_events
+
+    before = timezone.now() - KEPT
+    forget_old_events(before)
+    done = WebhookEvent.objects.filter(status=Status.DONE, created_at__lt=before).exclude(body="")
+    return done.update(body="", updated_at=timezone.now())

@@ -1,10 +1,15 @@
 """Who leaves is not charged again, takes their papers along, and finds their plan if they come back in time."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
+from djstripe.models import Customer as StripeCustomer
 
 from accounts import services as accounts
-from billing.models import Subscription
-from billing.services import ends
+from billing import own_payments, services
+from billing.models import Customer, Invoice, Subscription, WebhookEvent
+from billing.services import ends, inbox
 from tests.billing.shop import Shop
 from tests.standins.stripe_server import StripeServer
 
@@ -49,6 +54,27 @@ class TestDeletingAnAccount:
         assert Subscription.objects.get().end_wanted == "period"
         shop.provider.behave()
         assert ends.tell_providers() == 1
+
+    def test_for_good_forgets_cards_and_what_is_mirrored(self, shop, api, owner):
+        shop.buy(api(owner))
+        assert StripeCustomer.objects.count() == 1
+        assert Customer.objects.get().method_id
+        own_payments.forget_cards(owner.user)
+        assert not StripeCustomer.objects.exists()
+        assert Customer.objects.get().method_id == ""
+        assert Invoice.objects.count() == 1
+
+
+class TestWebhooks:
+    def test_keep_their_bodies_for_thirty_days(self, shop, api, owner):
+        shop.buy(api(owner))
+        assert inbox.forget_bodies() == 0
+        old = timezone.now() - timedelta(days=31)
+        WebhookEvent.objects.update(created_at=old)
+        events = WebhookEvent.objects.count()
+        assert inbox.forget_bodies() == events
+        assert {event.body for event in WebhookEvent.objects.all()} == {""}
+        services.process_event(WebhookEvent.objects.all()[0].pk)
 
 
 class TestTeam:
