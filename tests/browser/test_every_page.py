@@ -2,14 +2,18 @@
 
 import re
 import uuid
+from datetime import timedelta
 
 import django_rq
 import pytest
 from django.contrib import admin
+from django.utils import timezone
 from playwright.sync_api import expect
 
+from billing.sandbox import services as sandbox
 from tests.browser import pages
 from tests.browser.conftest import DEMO, DESK, PHONE
+from tests.browser.money import pays
 from tests.browser.stage import Stage
 
 pytestmark = pytest.mark.browser
@@ -38,6 +42,7 @@ def test_the_pages_a_visitor_sees(window, odile, screen):
         "/sign-up",
         "/sign-in/link",
         "/forgot-password",
+        "/pricing",
         "/terms",
         "/privacy",
         "/goodbye",
@@ -74,11 +79,49 @@ def test_the_pages_a_member_sees(window, mira, talk, odile, screen):
 
 
 @screens
+def test_the_pages_a_payer_sees(window, mira, screen):
+    paths = pays(mira).paths
+    page = window(mira, **screen)
+    for path in paths:
+        page.goto(path)
+        expect(page.locator("h1")).to_be_attached()
+        pages.check(page)
+        if screen.get("is_mobile"):
+            assert pages.small_targets(page) == []
+
+
+@screens
 def test_the_pages_that_are_empty_at_first(window, join, screen):
     page = window(join(), **screen)
-    for path in ("/chats", "/my/characters", "/notifications"):
+    for path in ("/chats", "/my/characters", "/notifications", "/wallet/plan", "/wallet/payments", "/wallet/invoices"):
         page.goto(path)
         pages.check(page)
+
+
+@screens
+def test_the_pages_of_the_sandbox(window, mira, screen):
+    page = window(mira, **screen)
+    customer = f"customer-{uuid.uuid4()}"
+    opened = [sandbox_checkout(customer) for _ in range(4)]
+    sandbox.pay(opened[1].pk)
+    sandbox.decline(opened[2].pk)
+    sandbox.expire(opened[3].pk)
+    for path in (*(f"/sandbox/checkout/{one.pk}" for one in opened), f"/sandbox/stage-door/{customer}"):
+        page.goto(path)
+        expect(page.locator("h1")).to_be_visible()
+        pages.check(page)
+        if screen.get("is_mobile"):
+            assert pages.small_targets(page) == []
+
+
+def sandbox_checkout(customer_id):
+    from billing.providers.base import Order, Payer
+
+    back = "http://127.0.0.1/pricing"
+    payer = Payer("a.rather.long.address.of.somebody@troupe.example", "Mira", customer_id=customer_id)
+    soon = timezone.now() + timedelta(hours=1)
+    wish = Order(str(uuid.uuid4()), "Premium, a month", 1299, "USD", payer, back, back, soon, every="month")
+    return sandbox.open_checkout(wish)
 
 
 def test_the_page_of_the_api(window, watch):
