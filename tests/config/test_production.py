@@ -20,8 +20,10 @@ class TestStarting:
         assert done.stderr.startswith("Troupe can't start with this environment:")
 
     def test_production_with_all_it_needs_starts(self, run, production):
-        done = run(production, "manage.py", "check", "--deploy", "--fail-level", "ERROR")
+        stripe = {"STRIPE_SECRET_KEY": f"sk_live_{'k' * 24}", "STRIPE_WEBHOOK_SECRET": "whsec_of_the_endpoint"}
+        done = run(production | stripe, "manage.py", "check", "--deploy", "--fail-level", "ERROR")
         assert done.returncode == 0, done.stderr
+        assert "djstripe" not in done.stderr
 
 
 class TestWhatProductionHasNot:
