@@ -20,8 +20,8 @@ def test(arguments: list[str]) -> int:
     """Runs pytest on a throwaway PostgreSQL and Redis. Returns its exit code."""
     _enter()
     _look_for_a_browser()
-    # Races with 50 connections and more run beside each other.
-    with throwaway(pg_settings={"max_connections": "300"}) as services:
+    # Races with 50 to 200 connections run beside each other, and connections end slowly under load.
+    with throwaway(pg_settings={"max_connections": "600"}) as services:
         assert services.redis is not None
         data = services.redis.directory / "data"
         environ = services.environ | {"DJANGO_ENV": "test", "DATA_DIR": str(data)}

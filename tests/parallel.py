@@ -23,23 +23,34 @@ def own_connections(transactional_db: None) -> Iterator[None]:
 
 @pytest.fixture
 def at_once(own_connections: None) -> Callable[..., list[Any]]:
-    """`at_once([f, g, …])`: starts all of them at the same moment; gives what each returned or raised."""
+    """`at_once([f, g, …])`: starts all of them at the same moment; gives what each returned or raised.
 
-    def at_once(actions: list[Callable[[], Any]]) -> list[Any]:
+    With `connections` there are only so many threads, each doing its share one after the other. A server under load
+    takes its time to let go of a connection, so opening more in rounds may ask for more than it has.
+    """
+
+    def at_once(actions: list[Callable[[], Any]], connections: int | None = None) -> list[Any]:
         results: list[Any] = [None] * len(actions)
-        barrier = threading.Barrier(len(actions))
+        threads_wanted = connections or len(actions)
+        barrier = threading.Barrier(threads_wanted)
 
-        def act(index: int) -> None:
+        def attempt(action: Callable[[], Any]) -> Any:
             try:
-                connection.ensure_connection()
-                barrier.wait(30)
-                results[index] = actions[index]()
+                return action()
             except Exception as error:  # the test looks at it
-                results[index] = error
-            finally:
-                connection.close()
+                return error
 
-        threads = [threading.Thread(target=act, args=(index,)) for index in range(len(actions))]
+        def begin() -> None:
+            connection.ensure_connection()
+            barrier.wait(30)
+
+        def act(number: int) -> None:
+            failure = attempt(begin)
+            for index in range(number, len(actions), threads_wanted):
+                results[index] = failure or attempt(actions[index])
+            connection.close()
+
+        threads = [threading.Thread(target=act, args=(number,)) for number in range(threads_wanted)]
         for thread in threads:
             thread.start()
         for thread in threads:

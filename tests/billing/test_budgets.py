@@ -314,11 +314,8 @@ class TestCost:
 class TestManyAtOnce:
     def test_two_hundred_spends_never_exceed_a_budget(self, company, budget, teammate, at_once, books_agree):
         whole, own = budget(50), budget("30.5", scope="member", member_id=teammate.id, period="day")
-        as_member = [lambda: company.spend("0.75", member_id=teammate.id) for _ in range(100)]
-        as_anybody = [lambda: company.spend("0.75") for _ in range(100)]
-        results = []
-        for part in range(4):  # no more connections at a time than the server has
-            results += at_once(as_member[part * 25 : part * 25 + 25] + as_anybody[part * 25 : part * 25 + 25])
+        as_member, as_anybody = (lambda: company.spend("0.75", member_id=teammate.id)), (lambda: company.spend("0.75"))
+        results = at_once([as_member, as_anybody] * 100, connections=50)
         assert outcomes(results) == {"SpendResult": 66, "Forbidden": 134}
         assert spent(whole) == Decimal("49.5")
         assert spent(own) <= Decimal("30.5")

@@ -115,6 +115,22 @@ def test_fifty_reservations_of_ten_free_messages_take_ten(purse, at_once, books_
     books_agree()
 
 
+def test_two_hundred_parallel_reservations_of_one_wallet_all_finish(purse, at_once, books_agree):
+    account = purse(main=90, bonus="10.5")
+    results = at_once([lambda: account.reserve("0.67")] * 200, connections=_connections(200))
+    assert outcomes(results) == {"Reservation": 150, "NoCredits": 50}
+    assert account.has == (0, 0, Decimal("100.5"))
+    books_agree()
+
+
+def _connections(wanted):
+    """As many as are wanted where the server has them (`make test` sees to that), else no more than its third."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('max_connections')::int")
+        most = cursor.fetchone()[0]
+    return min(wanted, most // 3)
+
+
 def test_one_reservation_key_reserves_once(purse, at_once, books_agree):
     account = purse(main=100)
     results = at_once([lambda: account.reserve(3, key="one-job") for _ in range(30)])
