@@ -6,7 +6,17 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import registry
-        from billing import accounts_parts, budgets, organizations, own_data, own_payments, plans, services, telling
+        from billing import (
+            accounts_parts,
+            budgets,
+            ledger_links,
+            organizations,
+            own_data,
+            own_payments,
+            plans,
+            services,
+            telling,
+        )
         from billing import openapi as _openapi  # noqa: F401  # registers itself
 
         registry.on_account_created(accounts_parts.welcome)
@@ -22,3 +32,4 @@ class BillingConfig(AppConfig):
         own_data.register()
         own_payments.register()
         telling.register()
+        ledger_links.register()

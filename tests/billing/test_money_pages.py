@@ -397,6 +397,18 @@ class TestPlan:
         assert "One month more" in text(answer)
 
 
+def test_the_book_tells_of_what_was_bought_and_given_back_and_leads_there(page, shop, browser, owner):
+    bought(page, shop, pack="creator")
+    payment = Payment.objects.get()
+    answer = text(page.get("/wallet"))
+    assert f'<a href="/wallet/payments/{payment.pk}">You bought the Creator pack' in answer
+    assert "Creator pack, on the house" in answer
+    services.request_refund(payment_id=payment.pk, actor=owner.user, reason="A slip of the hand.")
+    answer = page.get("/wallet")
+    assert "Creator pack, given back" in text(answer)
+    assert answer.context["lines"][0]["left"] == "20"
+
+
 def test_the_words_of_a_gone_plan_are_kept(page, stripe, owner):
     """A plan that is no longer for sale is still whose it is."""
     Plan.objects.filter(name="free").update(is_active=False)
