@@ -201,6 +201,6 @@ def _claims(request: Request) -> Claims:
 
 def _ledger_key(request: Request) -> str | None:
     """The caller's `Idempotency-Key` is the entry's too, so that it holds for longer than the answer is kept."""
-    key = request.headers.get("Idempotency-Key")
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     caller = getattr(request.auth, "api_key_id", None) or request.user.pk
     return f"api:{caller}:{key}" if key else None
