@@ -26,6 +26,15 @@ for _model in apps.get_app_config("djstripe").get_models():
         admin.site.unregister(_model)
 
 
+def _own_id(row: Any) -> str:
+    return str(row.id)
+
+
+# dj-stripe names them by amounts, some of which are wrong by a factor of a hundred
+for _model in (models.Charge, models.PaymentIntent, models.Invoice, models.Refund, models.Dispute, models.Price):
+    _model.__str__ = _own_id
+
+
 class StripeAdmin(ReadOnlyAdmin):
     """`shows` are dj-stripe's references; the rest stands in what Stripe said, as it said it."""
 
@@ -57,7 +66,9 @@ class StripeAdmin(ReadOnlyAdmin):
 
     @admin.display(description="what Stripe said")
     def said(self, row: Any) -> SafeString:
-        return format_html("<pre>{}</pre>", json.dumps(_open(row.stripe_data), indent=2, ensure_ascii=False))
+        return format_html(
+            '<pre class="said">{}</pre>', json.dumps(_open(row.stripe_data), indent=2, ensure_ascii=False)
+        )
 
     @admin.display(description="amount")
     def paid(self, row: Any) -> str:

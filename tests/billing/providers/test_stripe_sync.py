@@ -233,7 +233,9 @@ def test_what_a_browser_could_act_with_is_not_shown(server, console):
 def test_yen_are_shown_as_yen(server, console):
     bought(server, amount=500, currency="JPY")
     follow(server)
+    row = models.Charge.objects.get()
     assert "¥500" in console.get(page(models.Charge)).content.decode()
+    assert "¥5." not in console.get(page(models.Charge, "change", row.pk)).content.decode()
 
 
 def test_dj_stripes_own_doors_are_not_there(console):
