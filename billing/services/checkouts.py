@@ -15,8 +15,8 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.services.social import check_redirect
 from billing import plans, providers, registry
-from billing.models import CheckoutSession, Customer, Pack, PaymentType, Plan, Price
-from billing.providers.base import Order, Payer, Provider, ProviderError
+from billing.models import BillingPeriod, CheckoutSession, Customer, Pack, PaymentType, Plan, Price
+from billing.providers.base import Order, Payer, Period, Provider, ProviderError
 from billing.selectors.payers import require_payer
 from billing.services.following import follow_root
 from common.errors import Conflict, NotFound, Problem, ProviderFailed, Unavailable, ValidationProblem
@@ -170,14 +170,17 @@ def _order(session: CheckoutSession) -> Order:
         success_url=address_back(session, session.success_url),
         cancel_url=address_back(session, session.cancel_url, cancelled=True),
         expires_at=session.expires_at,
-        every="year" if session.billing_period == "year" else "month" if _is_recurring(session) else None,
+        every=_every(session),
         price_ref=price.provider_ref if price and price.provider == session.provider else "",
         keep_method=session.type == PaymentType.ONE_TIME and session.pack is not None,
     )
 
 
-def _is_recurring(session: CheckoutSession) -> bool:
-    return session.type == PaymentType.SUBSCRIPTION
+def _every(session: CheckoutSession) -> Period | None:
+    """None for what is paid once: a year of a plan may be bought like that, too."""
+    if session.type != PaymentType.SUBSCRIPTION:
+        return None
+    return "year" if session.billing_period == BillingPeriod.YEAR else "month"
 
 
 def address_back(session: CheckoutSession, wanted: str, *, cancelled: bool = False) -> str:

@@ -374,6 +374,23 @@ def test_a_short_month_does_not_shorten_the_next(start, every, day, end):
     assert services.period_after(begins, every, day).date().isoformat() == end
 
 
+@pytest.mark.parametrize("period", ["month", "year"])
+def test_time_that_is_bought_once_does_not_renew(api, owner, settings, period):
+    session = shop.start_checkout(
+        user=owner.user,
+        organization_id=owner.organization_id,
+        type="one_time",
+        key=str(uuid.uuid4()),
+        provider="sandbox",
+        plan="pro",
+        billing_period=period,
+    )
+    assert api(owner).post(f"/api/payments/test/complete-payment/{session.pk}").json()["status"] == "paid"
+    assert not SandboxSubscription.objects.exists()
+    plan = Subscription.objects.get()
+    assert (plan.status, plan.renews) == ("active", False)
+
+
 # --- by program -------------------------------------------------------------------------------------------------------
 
 
