@@ -78,16 +78,18 @@ def trial_is_open_to(user: User) -> bool:
 # --- cancelling and taking that back ----------------------------------------------------------------------------------
 
 
-def cancel_subscription(*, organization_id: uuid.UUID, actor: User, at_once: bool = False) -> Subscription:
+def cancel_subscription(
+    *, organization_id: uuid.UUID, actor: User, at_once: bool = False, by_staff: bool = False, reason: str = ""
+) -> Subscription:
     """Lets the plan end with its period, or at once. Repeating it is harmless. Never call it in a transaction.
 
     Raises NotFound without a plan or for a stranger, Forbidden, Unavailable, ProviderFailed.
     """
-    subscription = _present(organization_id, actor)
+    subscription = _present(organization_id, actor, by_staff=by_staff)
     if subscription.renews:
         provider = _provider_of(subscription)
         _ask(lambda: provider.cancel_subscription(subscription.provider_subscription_id, at_period_end=not at_once))
-    _note(subscription, actor, "subscription.cancel", at_once=at_once, cancel=True)
+    _note(subscription, actor, "subscription.cancel", at_once=at_once, cancel=True, reason=reason)
     return _followed(subscription)
 
 
@@ -104,7 +106,9 @@ def resume_subscription(*, organization_id: uuid.UUID, actor: User) -> Subscript
 
 
 @transaction.atomic
-def _note(subscription: Subscription, actor: User, action: str, *, at_once: bool, cancel: bool) -> None:
+def _note(
+    subscription: Subscription, actor: User, action: str, *, at_once: bool, cancel: bool, reason: str = ""
+) -> None:
     """What was decided, for what the provider does not tell: time bought once, and what ends at once."""
     row = Subscription.objects.select_for_update(no_key=True).get(pk=subscription.pk)
     if row.status not in Subscription.LIVE:
@@ -114,7 +118,7 @@ def _note(subscription: Subscription, actor: User, action: str, *, at_once: bool
         end(row, Live.CANCELLED)
     row.save()
     plans.forget(row.organization_id)
-    audit.record(actor=actor, action=action, target=row, data={"at_once": at_once})
+    audit.record(actor=actor, action=action, target=row, reason=reason, data={"at_once": at_once})
 
 
 # --- another plan -----------------------------------------------------------------------------------------------------
@@ -208,8 +212,9 @@ def portal_url(*, organization_id: uuid.UUID, actor: User, return_url: str) -> s
 # --- shared -----------------------------------------------------------------------------------------------------------
 
 
-def _present(organization_id: uuid.UUID, actor: User) -> Subscription:
-    require_payer(actor.pk, organization_id)
+def _present(organization_id: uuid.UUID, actor: User, *, by_staff: bool = False) -> Subscription:
+    if not by_staff:
+        require_payer(actor.pk, organization_id)
     subscription = plans.live_subscription(organization_id)
     if subscription is None:
         raise NotFound
