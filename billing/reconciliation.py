@@ -1,4 +1,4 @@
-"""Proves the books: every balance from its entries, every reservation from its movements, and that the guards stand.
+"""Proves the books: balances from entries, reservations from movements, credits from payments; and the guards stand.
 
 Each check is one statement that returns only what is wrong, so the ledger's size costs the database time and this
 process no memory. All of them look at one snapshot, so they may run while the site works.
@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from billing import reconciliation_payments
 from billing.statements import MOVEMENTS
 from common.database import fetch_all, fetch_one
 
@@ -159,7 +160,9 @@ FROM unnest(ARRAY['entry_key_once', 'entry_numbered_once', 'entry_balance_not_ne
                   'reservation_key_once', 'reservation_not_negative', 'reservation_within_price',
                   'reservation_capture_within_price', 'wallet_balance_not_negative', 'wallet_bonus_not_negative',
                   'wallet_reserved_not_negative', 'wallet_free_messages_were_granted',
-                  'budget_once', 'budget_not_negative', 'budget_subject_fits_scope']) AS guard (name)
+                  'budget_once', 'budget_not_negative', 'budget_subject_fits_scope',
+                  'payment_intent_once', 'payment_refund_within_amount', 'payment_credits_not_negative',
+                  'checkout_key_once', 'invoice_number_once', 'adjustment_needs_a_second_person']) AS guard (name)
 WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conname = guard.name AND convalidated)
 UNION ALL
 SELECT 'guard billing_entry_append_only', 'in force', 'missing or off'
@@ -178,6 +181,7 @@ CHECKS = [
     Check("No reservation took or captured more than its price", CAPTURED),
     Check("No key was applied twice", KEYS),
     Check("What a budget counts equals what was spent and reserved under it in its period", BUDGETS),
+    *(Check(says, sql) for says, sql in reconciliation_payments.CHECKS),
     Check("The database's own guards are in force", GUARDS),
 ]
 COUNTS = """

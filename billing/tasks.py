@@ -1,7 +1,15 @@
 """RQ jobs of money and credits: sweeps over rows, each safe to run at any time."""
 
-from billing import services
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+
+import structlog
+
+from billing import providers, reconciliation_providers, services
 from billing.services import ends, inbox, refunds, subscriptions, sweeps, top_ups
+from common.jobs import enqueue_on_commit
+
+log = structlog.get_logger(__name__)
 
 
 def sweep_reservations() -> int:
@@ -38,3 +46,24 @@ def watch_wallets() -> int:
 
 def forget_webhook_bodies() -> int:
     return inbox.forget_bodies()
+
+
+def reconcile_yesterday() -> None:
+    """A job for each provider that compares yesterday's payments with it."""
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    for name in providers.names():
+        enqueue_on_commit(reconcile_with, name, yesterday.isoformat(), queue="low")
+
+
+def reconcile_with(provider: str, day: str) -> int:
+    """Logs an error with counts where a provider says other than we do of a day; returns how many differences.
+
+    Nothing is changed: `manage.py reconcile --day … --fix` does that, and the sweeps do meanwhile.
+    """
+    found = reconciliation_providers.compare(date.fromisoformat(day), provider)
+    if found.error:
+        log.error("reconcile could not ask", provider=provider, day=day, compared=found.compared, why=found.error)
+    if found.differences:
+        counts = Counter(difference.what for difference in found.differences)
+        log.error("payments differ from their provider", provider=provider, day=day, counts=dict(counts))
+    return len(found.differences)

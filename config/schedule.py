@@ -22,6 +22,7 @@ SCHEDULE = [
     (billing.tasks.keep_plans, "webhooks", 300),
     (billing.tasks.forget_webhook_bodies, "low", 86_400),
     (billing.tasks.watch_wallets, "webhooks", 60),
+    (billing.tasks.reconcile_yesterday, "low", 86_400),
     *([] if settings.IN_PRODUCTION else [(billing.sandbox.tasks.sweep, "webhooks", 15)]),
     (accounts.tasks.forget_sessions, "low", 86_400),
     (accounts.tasks.write_last_seen, "low", 30),
