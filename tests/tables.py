@@ -1,4 +1,4 @@
-"""How the tables become again what the migrations left, after a test that commits.
+"""What is in the tables, and how they become again what the migrations left, after a test that commits.
 
 Django truncates all of them and announces a migration: a quarter of a second for 130 tables, most of which are empty.
 We keep a copy of the few rows that migrations bring, empty the tables that have rows, and put the copy back.
@@ -50,6 +50,21 @@ def begin_anew() -> None:
         statements = [f"DELETE FROM {table}" for table in _with_rows(cursor, tables)]  # noqa: S608
         statements += [f"INSERT INTO {table} TABLE {COPIES}.{table}" for table in _tables(cursor, COPIES)]
         cursor.execute("; ".join(statements))
+
+
+def contents() -> dict[str, str]:
+    """A digest of all rows of every table that has any: two of these are equal where nothing has changed.
+
+    To read the 130 tables takes 60 ms however few rows there are; those that have rows, a third of that.
+    """
+    with connection.cursor() as cursor:
+        names = [name for name in connection.introspection.table_names(cursor) if name != "django_migrations"]
+        digests = [
+            f"SELECT '{name}', count(*) || ' ' || md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {name} t"  # noqa: S608
+            for name in _with_rows(cursor, names)
+        ]
+        cursor.execute(" UNION ALL ".join(digests))
+        return dict(cursor.fetchall())
 
 
 def _tables(cursor: CursorWrapper, schema: str) -> list[str]:

@@ -8,15 +8,15 @@ The last test holds the table to the URL conf: a new door needs a row.
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
 
 from tests.accounts.matrix import ROWS, Row, World, build_world
 from tests.hostile import doors
+from tests.tables import contents
 
 pytestmark = pytest.mark.django_db
 
@@ -26,22 +26,8 @@ BILLING_DOORS = ("/api/budgets", "/api/budgets/{budget_id}", "/api/users/balance
 COUNTERS = {"django_session", "common_outboxevent"}
 
 
-@dataclass
-class Snapshot:
-    """A digest of every row of every table of the site."""
-
-    digests: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def take(cls) -> "Snapshot":
-        with connection.cursor() as cursor:
-            tables = [name for name in connection.introspection.table_names(cursor) if name not in COUNTERS]
-            parts = [
-                f"SELECT '{name}', md5(coalesce(string_agg(row::text, '|' ORDER BY row::text), '')) FROM {name} AS row"  # noqa: S608
-                for name in sorted(tables)
-            ]
-            cursor.execute(" UNION ALL ".join(parts))
-            return cls(dict(cursor.fetchall()))
+def kept() -> dict[str, str]:
+    return {table: digest for table, digest in contents().items() if table not in COUNTERS}
 
 
 @pytest.fixture
@@ -57,14 +43,14 @@ def _without_limits(settings: Any) -> None:
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_each_door_lets_in_whom_it_should(row: Row, world: World) -> None:
     path, body = row.fill(world)
-    before = Snapshot.take()
+    before = kept()
     for who, expected in row.expected.items():
         with undone():
             response = send(Client(headers=world.headers(who)), row.method, path, body)
             assert response.status_code == expected, f"{who}: {response.status_code} {response.content!r}"
             if response.status_code >= 400:
                 assert response.headers["Content-Type"] == "application/problem+json", who
-                assert Snapshot.take() == before, who
+                assert kept() == before, who
 
 
 @contextmanager
