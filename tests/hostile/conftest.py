@@ -8,15 +8,15 @@ from typing import Any
 import orjson
 import pytest
 from django.core.signals import request_finished, request_started
-from django.db import close_old_connections, connection, transaction
+from django.db import close_old_connections, transaction
 from django.test import Client
 
 from common.context import WELL_FORMED
-from common.database import fetch_all
 from tests.hostile.crowd import Log, until_all_is_said
 from tests.live import LiveSite
 from tests.people import Person
 from tests.standins.openai_server import OpenAIServer
+from tests.tables import contents
 
 # Codes of the contract's section 1, by status.
 CODES = {
@@ -58,23 +58,13 @@ def check_problem(response: Any, context: object = "") -> str:
     return body["code"]
 
 
-def rows() -> dict[str, str]:
-    """For each table how many rows it has and what is in them."""
-    tables = [name for name in connection.introspection.table_names() if name != "django_migrations"]
-    parts = [
-        f"SELECT '{name}', count(*) || ' ' || coalesce(md5(string_agg(t::text, '' ORDER BY t::text)), '') FROM {name} t"  # noqa: S608
-        for name in tables
-    ]
-    return dict(fetch_all(" UNION ALL ".join(parts), []))
-
-
 @contextmanager
 def unchanged(context: object = "") -> Iterator[None]:
     """Nothing in the database is different afterwards."""
-    before = rows()
+    before = contents()
     yield
-    after = rows()
-    changed = {name: f"{before.get(name)} → {after[name]}" for name in after if before.get(name) != after[name]}
+    after = contents()
+    changed = {name: f"{before.get(name)} → {after.get(name)}" for name, _ in before.items() ^ after.items()}
     assert not changed, f"{context}: {changed}"
 
 
