@@ -1,5 +1,7 @@
 """Automatic top-up, and when to be told that a wallet runs low, over REST."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -15,7 +17,7 @@ from common.fields import CreditsLimit, Flag, Text, Whole
 from common.rendering import Response
 
 MOST = 2**53  # beyond it JavaScript's numbers are no longer whole
-BLANK = {"required": False, "allow_blank": True, "default": ""}
+BLANK: dict[str, Any] = {"required": False, "allow_blank": True, "default": ""}
 
 
 class CapInput(InputSerializer):

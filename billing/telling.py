@@ -37,6 +37,14 @@ PAYMENT_FAILED = Kind(
     can_be_muted=False,
     mail="payment_failed",
     icon="exclamation-circle",
+    address=_page("payments"),
+)
+TOP_UP_OFF = Kind(
+    name="top_up_off",
+    about="Automatic top-up that has switched itself off",
+    can_be_muted=False,
+    mail="payment_failed",
+    icon="exclamation-circle",
     address=_page("top_up"),
 )
 RENEWAL_FAILED = Kind(
@@ -61,7 +69,7 @@ LOW_BALANCE = Kind(
     icon="ticket",
     address=_page("top_up"),
 )
-KINDS = (PAYMENT_RECEIVED, PAYMENT_FAILED, RENEWAL_FAILED, PLAN_CHANGED, LOW_BALANCE)
+KINDS = (PAYMENT_RECEIVED, PAYMENT_FAILED, TOP_UP_OFF, RENEWAL_FAILED, PLAN_CHANGED, LOW_BALANCE)
 
 
 def register() -> None:
@@ -108,8 +116,7 @@ def tell_of_top_up_off(top_up: TopUp, description: str, amount: int) -> None:
         price = written(amount, top_up.currency, user.locale or "en")
         _tell(
             user,
-            PAYMENT_FAILED,
-            words="top_up_off",
+            TOP_UP_OFF,
             reference=("top_up", top_up.pk),
             key=f"top_up_off:{top_up.pk}:{top_up.charges}",
             mail={"description": description, "amount": price, "top_up_off": True},

@@ -136,7 +136,7 @@ class TestFillingUp:
         services.watch_wallets()
         assert sessions().count() == 3
         assert has(payer) == (5, 0)
-        assert "Automatic top-up is off" in [one.title for one in news(payer, "payment_failed")]
+        assert "Automatic top-up is off" in [one.title for one in news(payer, "top_up_off")]
 
     def test_that_works_again_counts_from_nothing(self, payer, stripe):
         switch_on(payer)

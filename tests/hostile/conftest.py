@@ -10,6 +10,7 @@ import pytest
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, transaction
 from django.test import Client
+from django.utils import timezone
 
 from common.context import WELL_FORMED
 from tests.hostile.crowd import Log, until_all_is_said
@@ -133,6 +134,7 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
     from accounts import services as accounts
     from accounts.selectors.connections import public_id
     from accounts.services.api_keys import create_api_key
+    from billing.models import Payment
     from billing.services.budgets import create_budget
     from characters.services import create_persona, put_lorebook, remember
     from chat import services
@@ -162,6 +164,18 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
     budget = create_budget(
         organization_id=owner.organization_id, scope="organization", period="month", limit="10", actor=owner.user
     )
+    payment = Payment.objects.create(
+        organization_id=owner.organization_id,
+        user=owner.user,
+        provider="sandbox",
+        type="one_time",
+        status="paid",
+        intent_id="intent-of-the-owner",
+        description="Starter pack",
+        amount=499,
+        currency="USD",
+        paid_at=timezone.now(),
+    )
     return {
         "character": character.pk,
         "persona": persona.pk,
@@ -174,6 +188,8 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
         "session": owner.user.auth_sessions.latest("id").pk,
         "key": key.row.pk,
         "budget": budget.pk,
+        "payment": payment.pk,
+        "intent": payment.intent_id,
         "bodies": {
             "/api/auth/callback": {"key": mailed("magic_link", owner)},
             "/api/auth/reset-password": {"key": mailed("reset_password", owner)},
