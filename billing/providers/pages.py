@@ -18,9 +18,15 @@ LONGEST_ASKING = 70  # seconds after which whoever asks has died
 LOOKS, PAUSE = 25, 0.2  # how often and in what steps of seconds the other of two waits
 
 
-def one_page(provider: str, order: Order, make: Callable[[], Checkout]) -> Checkout:
-    """The page of before, until the order expires; or the one that `make` asks for. Raises ProviderError while somebody
-    else is asking."""
+def one_page(
+    provider: str,
+    order: Order,
+    make: Callable[[], Checkout],
+    *,
+    is_open: Callable[[Checkout], bool] = lambda _: True,
+) -> Checkout:
+    """The page of before, until the order expires or it `is_open` no more; or the one that `make` asks for. Raises
+    ProviderError while somebody else is asking."""
     page, asking = (f"payment-page:{what}:{provider}:{order.reference}" for what in ("kept", "asking"))
     for _ in range(LOOKS):
         if _begin(asking):
@@ -33,7 +39,7 @@ def one_page(provider: str, order: Order, make: Callable[[], Checkout]) -> Check
             public="The payment service does not answer just now.",
         )
     try:
-        if kept := cache.get(page):
+        if (kept := cache.get(page)) and is_open(Checkout(*kept)):
             return Checkout(*kept)
         made = make()
         left = (order.expires_at - datetime.now(UTC)).total_seconds()
