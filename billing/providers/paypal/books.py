@@ -44,7 +44,7 @@ class Books:
 
     def refunded(self, transaction_id: str, paid_at: datetime) -> int:
         """What went back of a transaction by the account's list, which lags up to three hours behind (spec)."""
-        since, total = paid_at, 0
+        since, total = paid_at - timedelta(days=1), 0
         until = min(datetime.now(UTC) + timedelta(days=1), paid_at + REFUNDABLE + WINDOW)
         while since < until:
             part = min(since + WINDOW, until)

@@ -5,6 +5,7 @@ address. The address is in the notification and proves nothing: it must be of Pa
 and the certificate's chain must end at a CA that everybody trusts.
 """
 
+import contextlib
 import functools
 import time
 import zlib
@@ -39,6 +40,7 @@ LARGEST = 64_000  # bytes of a chain of certificates
 TIMEOUT = httpx.Timeout(5.0)
 KEPT_FOR = 6 * 3600  # seconds
 MOST_KEPT = 16
+END = b"-----END CERTIFICATE-----"
 
 Fetch = Callable[[str], bytes]
 # certificates by their address, and until when; only such are kept whose chain was found good
@@ -184,4 +186,9 @@ def _names(certificate: x509.Certificate) -> list[str]:
 
 @functools.cache
 def _public_roots() -> list[x509.Certificate]:
-    return x509.load_pem_x509_certificates(Path(certifi.where()).read_bytes())
+    """One that the library takes no more is left out, so that it does not cost us the others."""
+    found = []
+    for pem in Path(certifi.where()).read_bytes().split(END)[:-1]:
+        with contextlib.suppress(ValueError):
+            found.append(x509.load_pem_x509_certificate(pem + END))
+    return found
