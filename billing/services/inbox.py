@@ -84,7 +84,7 @@ def process_event(event_id: uuid.UUID) -> bool:
     WebhookEvent.objects.filter(pk=event.pk).update(
         status=Status.DONE, processed_at=now, next_try_at=None, error="", updated_at=now
     )
-    if event.provider == "stripe":
+    if event.provider == "stripe" and event.body:
         _mirror(event)
     return True
 
