@@ -4,11 +4,11 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Subquery
 
 from billing import statements
 from billing.announcements import wallet_fields
-from billing.models import Budget, Entry
+from billing.models import Budget, Entry, Wallet
 from common.errors import NotFound
 from common.pagination import Page, bad_cursor, decode_cursor, encode_cursor
 from common.rendering import credits_string
@@ -25,8 +25,12 @@ def wallet_data(organization_id: uuid.UUID) -> dict[str, Any]:
 
 
 def entries_for(organization_id: uuid.UUID) -> QuerySet[Entry]:
-    """The wallet's entries, the newest first. `number` is the cursor of a page."""
-    return Entry.objects.filter(wallet__organization_id=organization_id).order_by("-number")
+    """The wallet's entries, the newest first. `number` is the cursor of a page.
+
+    Through a join PostgreSQL would sort all of them for each page: half a second for a million.
+    """
+    wallet = Wallet.objects.filter(organization_id=organization_id).values("pk")
+    return Entry.objects.filter(wallet_id=Subquery(wallet)).order_by("-number")
 
 
 def entries_page(organization_id: uuid.UUID, *, cursor: str | None, limit: int, count: bool = False) -> Page:
