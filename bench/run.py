@@ -9,8 +9,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import first_token, http_load, machine, measure, other, report, scenarios, sign_in, world
+from bench import first_token, http_load, ledger, machine, measure, other, report, scenarios, sign_in, world
 from bench.fanout import our_dialect
+from bench.figures import percentile
 from bench.limits import Limit, Limits, once
 from bench.measure import Effort, Repeat, Row, System
 from bench.scenarios import HTTP
@@ -27,6 +28,8 @@ POSTGRES = {
 FANOUT, FANOUT_MOST, FIRST_TOKEN = "fanout", "fanout_max", "first_token"
 SIGN_IN = "sign_in_timing"
 TIMED = {SIGN_IN: "sign-in refused, known address"}
+LEDGER, BIG_WALLET = "ledger_service", "big_wallet"
+MONEY = {LEDGER: "the service's spend, no HTTP", BIG_WALLET: "balance of 1,000,000 entries"}
 SOCKETS = {
     FANOUT: "socket fan-out, 20/s a speaker",
     FANOUT_MOST: "socket fan-out, at most",
@@ -47,8 +50,9 @@ ORDER = (
     "post_reply",
     "spend",
     "spend_hot",
+    *MONEY,
 )
-TITLES = {name: scenario.title for name, scenario in HTTP.items()} | SOCKETS | TIMED
+TITLES = {name: scenario.title for name, scenario in HTTP.items()} | SOCKETS | TIMED | MONEY
 SCENARIOS = {name: TITLES[name] for name in ORDER}
 TALKING = range(world.CONVERSATIONS - 49, world.CONVERSATIONS + 1)
 
@@ -116,6 +120,10 @@ class Bench:
             rows = [self._first_token(title)]
         elif name == SIGN_IN:
             rows = [self._sign_in(title)]
+        elif name == LEDGER:
+            rows = [self._ledger(title)]
+        elif name == BIG_WALLET:
+            rows = [self._big_wallet(title)]
         elif name in SOCKETS:
             rows = measure.sockets(name, title, self.systems, self.effort, self._servers(), at_most=name == FANOUT_MOST)
         else:
@@ -247,6 +255,42 @@ class Bench:
             errors=result.errors, cpu=meter.seconds, others=meter.others, load=busy, more=more,
         )  # fmt: skip
 
+    # --- the ledger without HTTP -----------------------------------------------------------------------------------
+
+    def _ledger(self, title: str) -> Row:
+        repeats = [self._spends() for _ in range(self.effort.repeats)]
+        return measure.summary(LEDGER, title, report.US, "spends", repeats)
+
+    def _spends(self) -> Repeat:
+        meters: list[machine.CpuMeter] = []
+
+        def meter(pids: list[int]) -> machine.CpuMeter:
+            meters.append(machine.CpuMeter({"app": pids, **self._servers()}))
+            return meters[0]
+
+        busy = machine.load()
+        result = ledger.run(self.environ, self.effort.seconds, meter)
+        return Repeat(
+            rate=result.rate, done=result.done, p50_ms=result.p50_ms, p99_ms=result.p99_ms, errors=result.errors,
+            cpu=meters[0].seconds, others=meters[0].others, load=busy,
+        )  # fmt: skip
+
+    def _big_wallet(self, title: str) -> Row:
+        ledger.make_big_wallet()
+        repeats = [self._looks() for _ in range(self.effort.repeats)]
+        return measure.summary(BIG_WALLET, title, report.US, "looks", repeats)
+
+    def _looks(self) -> Repeat:
+        with machine.CpuMeter(self._servers()) as meter:
+            busy = machine.load()
+            times = ledger.look_at_big_wallet()
+        balance = times.pop("balance")
+        return Repeat(
+            rate=1e3 * len(balance) / sum(balance), done=3 * len(balance), p50_ms=ledger.middle(balance),
+            p99_ms=percentile(balance, 99), errors=0, cpu=meter.seconds, others=meter.others, load=busy,
+            more={f"{name}_ms": ledger.middle(page) for name, page in times.items()},
+        )  # fmt: skip
+
     # --- limits ----------------------------------------------------------------------------------------------------
 
     def _limits(self) -> Mapping[str, Sequence[Callable[[], Limit]]]:
@@ -264,6 +308,6 @@ class Bench:
         }
         for name, script in scripts().items():
             found[name] = [lambda script=script: limits.pgbench(script.title, script.text)]  # type: ignore[misc]
-            if not name.startswith(("post", "spend")):
+            if not name.startswith(("post", "spend", "ledger")):
                 found[name].append(view)
         return found

@@ -45,6 +45,7 @@ def scripts() -> dict[str, Script]:
         "me": Script("the same SELECTs, by pgbench", PERSON + _me()),
         "post": Script(writes, PERSON + _send()),
         "spend": Script(writes, PERSON + _spend()),
+        "ledger_service": Script(writes, PERSON + _spend()),
         "spend_hot": Script(writes, "\\set n 1\n" + _spend()),
     }
 
