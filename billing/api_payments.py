@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from billing import selectors, services
 from billing.api import ORGANIZATION, named_organization
-from billing.models import BillingPeriod, CheckoutSession, Payment, PaymentType
+from billing.models import BillingPeriod, CheckoutSession, Payment, PaymentType, Refund
 from common import shared_reads
 from common.api import InputSerializer, TroupeView
 from common.errors import NotFound, ValidationProblem
@@ -71,6 +70,52 @@ class InvoicePage(serializers.Serializer):
     total = serializers.IntegerField(required=False)
 
 
+class PriceOutput(serializers.Serializer):
+    type = serializers.ChoiceField(choices=["one_time", "subscription"])
+    billing_period = serializers.ChoiceField(choices=BillingPeriod.choices, allow_null=True)
+    amount = MoneyOutput()
+    providers = serializers.ListField(child=serializers.CharField(), help_text="those that take it")
+
+
+class PlanOutput(serializers.Serializer):
+    id = serializers.CharField(help_text="its name: the `plan_id` of a checkout")
+    title = serializers.CharField()
+    description = serializers.CharField(allow_blank=True)
+    features = serializers.ListField(child=serializers.CharField())
+    rank = serializers.IntegerField()
+    is_premium = serializers.BooleanField()
+    monthly_credits = serializers.CharField()
+    carry_over = serializers.CharField(help_text="how many unspent credits of earlier months may stay")
+    generations_per_day = serializers.IntegerField(allow_null=True)
+    generations_in_all = serializers.IntegerField(allow_null=True)
+    trial_days = serializers.IntegerField(allow_null=True)
+    prices = PriceOutput(many=True)
+
+
+class PackOutput(serializers.Serializer):
+    id = serializers.CharField(help_text="its name: the `package_id` of a checkout")
+    title = serializers.CharField()
+    description = serializers.CharField(allow_blank=True)
+    credits = serializers.CharField()
+    bonus_credits = serializers.CharField()
+    prices = PriceOutput(many=True)
+
+
+class ProviderOutput(serializers.Serializer):
+    id = serializers.CharField()
+    title = serializers.CharField()
+    subscriptions = serializers.BooleanField()
+    currencies = serializers.ListField(child=serializers.CharField(), allow_null=True)
+    public_key = serializers.CharField(allow_null=True)
+
+
+class CatalogueOutput(serializers.Serializer):
+    plans = PlanOutput(many=True)
+    packs = PackOutput(many=True)
+    currencies = serializers.ListField(child=serializers.CharField())
+    providers = ProviderOutput(many=True)
+
+
 class CheckoutInput(InputSerializer):
     type = Choice(choices=PaymentType.choices)
     package_id = Text(**NAME, help_text="a pack's name")
@@ -92,12 +137,12 @@ class CheckoutOutput(serializers.Serializer):
     expires_at = serializers.DateTimeField()
 
 
-class SessionStatusOutput(serializers.Serializer):
+class CheckoutStatusOutput(serializers.Serializer):
     session_id = serializers.UUIDField()
     status = serializers.ChoiceField(choices=CheckoutSession.Status.choices)
 
 
-class SessionOutput(SessionStatusOutput):
+class CheckoutSessionOutput(CheckoutStatusOutput):
     payment = PaymentOutput(allow_null=True)
 
 
@@ -107,7 +152,7 @@ class RefundInput(InputSerializer):
 
 class RefundOutput(serializers.Serializer):
     id = serializers.UUIDField()
-    status = serializers.ChoiceField(choices=["pending", "succeeded", "failed"])
+    status = serializers.ChoiceField(choices=Refund.Status.choices)
     amount = MoneyOutput()
     payment = PaymentOutput()
 
@@ -126,14 +171,14 @@ class BillingWriteView(BillingView):
 class CatalogueView(TroupeView):
     public = True
 
-    @extend_schema(operation_id="subscription_plans", auth=[], responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="subscription_plans", auth=[], responses=CatalogueOutput)
     def get(self, request: Request) -> HttpResponse:
         """What is for sale: plans, packs, and what they cost with whom. Served by ETag."""
         return shared_reads.shared_response(request, selectors.catalogue_body())
 
 
 class PublicConfigView(CatalogueView):
-    @extend_schema(operation_id="public_payment_config", auth=[], responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="public_payment_config", auth=[], responses=CatalogueOutput)
     def get(self, request: Request) -> HttpResponse:
         """The same, with the providers' public keys: what a checkout of one's own needs to know."""
         return super().get(request)
@@ -189,7 +234,7 @@ class InvoicesView(BillingView):
 
 
 class SessionView(BillingView):
-    @extend_schema(operation_id="checkout_session", responses=SessionOutput)
+    @extend_schema(operation_id="checkout_session", responses=CheckoutSessionOutput)
     def get(self, request: Request, session_id: uuid.UUID) -> Response:
         """What became of a checkout; the provider is asked, if it has not told us yet."""
         session = services.session_for(session_id, self.user_id)
@@ -199,7 +244,7 @@ class SessionView(BillingView):
 class PublicSessionView(TroupeView):
     public = True
 
-    @extend_schema(operation_id="public_checkout_session", auth=[], responses=SessionStatusOutput)
+    @extend_schema(operation_id="public_checkout_session", auth=[], responses=CheckoutStatusOutput)
     def get(self, request: Request, session_id: uuid.UUID) -> Response:
         """Only whether it is paid, for whoever comes back without being signed in."""
         session = CheckoutSession.objects.filter(pk=session_id).first()

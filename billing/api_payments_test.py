@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from billing import plans, selectors, services
-from billing.api_payments import BillingWriteView, SessionOutput, idempotency_key
+from billing.api_payments import BillingWriteView, CheckoutSessionOutput, idempotency_key
 from billing.api_plans import SubscriptionOutput
 from billing.models import BillingPeriod, CheckoutSession, Payment, PaymentType
 from billing.providers.base import ProviderError
@@ -48,14 +48,14 @@ class OnlyInRehearsal(TroupeView):
 
 
 class CompletePaymentView(OnlyInRehearsal, BillingWriteView):
-    @extend_schema(operation_id="test_complete_payment", request=None, responses=SessionOutput)
+    @extend_schema(operation_id="test_complete_payment", request=None, responses=CheckoutSessionOutput)
     def post(self, request: Request, session_id: uuid.UUID) -> Response:
         """Pays one's own checkout in the sandbox. Paying twice pays once."""
         return Response(selectors.session_data(complete(services.session_for(session_id, self.user_id))))
 
 
 class CompleteByIntentView(OnlyInRehearsal, BillingWriteView):
-    @extend_schema(operation_id="test_complete_by_intent", request=None, responses=SessionOutput)
+    @extend_schema(operation_id="test_complete_by_intent", request=None, responses=CheckoutSessionOutput)
     def post(self, request: Request, intent_id: str) -> Response:
         """The same, by what the provider calls the payment, or before there is one, its checkout."""
         found = Payment.objects.filter(provider="sandbox", intent_id=intent_id, session__isnull=False).first()

@@ -30,15 +30,15 @@ class SubscriptionOutput(serializers.Serializer):
     grace_until = serializers.DateTimeField(required=False, allow_null=True)
 
 
-class OrganizationInput(InputSerializer):
+class PayerInput(InputSerializer):
     organization = Id(required=False, allow_null=True, default=None, help_text="by default the personal one")
 
 
-class CancelInput(OrganizationInput):
+class CancelInput(PayerInput):
     at_once = Flag(required=False, default=False, help_text="by default it ends with the period that is paid")
 
 
-class UpgradeInput(OrganizationInput):
+class UpgradeInput(PayerInput):
     plan_id = Text(max_length=32, help_text="the name of another plan")
     billing_period = Choice(choices=BillingPeriod.choices, required=False, allow_blank=True, default="")
 
@@ -60,7 +60,7 @@ class UpgradeOutput(serializers.Serializer):
     checkout_url = serializers.CharField(allow_null=True, help_text="where the payer must agree first")
 
 
-class PortalInput(OrganizationInput):
+class PortalInput(PayerInput):
     return_url = Text(max_length=1500, required=False, allow_blank=True, default="")
 
 
@@ -86,10 +86,10 @@ class CancelView(BillingWriteView):
 
 
 class ResumeView(BillingWriteView):
-    @extend_schema(operation_id="subscription_resume", request=OrganizationInput, responses=SubscriptionOutput)
+    @extend_schema(operation_id="subscription_resume", request=PayerInput, responses=SubscriptionOutput)
     def post(self, request: Request) -> Response:
         """Takes a cancellation back while the period lasts."""
-        organization_id = _organization(self, self.valid(OrganizationInput, request))
+        organization_id = _organization(self, self.valid(PayerInput, request))
         services.resume_subscription(organization_id=organization_id, actor=self.person)
         return Response(plans.subscription_data(organization_id))
 

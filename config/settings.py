@@ -302,6 +302,11 @@ SPECTACULAR_SETTINGS = {
         "EntryKindEnum": "billing.models.Kind",
         "InvitationRoleEnum": [("admin", "Admin"), ("member", "Member")],
         "MemberRoleEnum": "accounts.models.Membership.Role",
+        "PaymentStatusEnum": "billing.models.Payment.Status",
+        "PaymentTypeEnum": "billing.models.PaymentType",
+        "PriceTypeEnum": [("one_time", "one_time"), ("subscription", "subscription")],
+        "CheckoutStatusEnum": "billing.models.CheckoutSession.Status",
+        "RefundStatusEnum": "billing.models.Refund.Status",
         "ReplyStatusEnum": "chat.models.Status",
     },
 }
