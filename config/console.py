@@ -12,6 +12,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from billing.admin import finance
+
 # title: {model: icon}. A model that nobody named here comes last, under "More".
 GROUPS: dict[str, dict[str, str]] = {
     "People": {
@@ -53,6 +55,19 @@ GROUPS: dict[str, dict[str, str]] = {
         "billing.Pack": "redeem",
         "billing.Price": "sell",
     },
+    "Payments": {
+        "billing.Payment": "payments",
+        "billing.Refund": "undo",
+        "billing.Invoice": "description",
+        "billing.CheckoutSession": "shopping_cart",
+        "billing.Subscription": "autorenew",
+        "billing.TopUp": "battery_charging_full",
+        "billing.Customer": "contacts",
+        "billing.UnmatchedCharge": "help_center",
+        "billing.WebhookEvent": "webhook",
+        "billing.AdjustmentRequest": "approval",
+        "billing.TierUse": "speed",
+    },
     "Stripe": {
         "djstripe.Session": "shopping_cart",
         "djstripe.PaymentIntent": "payments",
@@ -93,6 +108,10 @@ TITLES = {
     "mfa.Authenticator": "Second factors",
     "auth.Group": "Staff roles",
     "djstripe.Session": "Checkouts",
+    "billing.CheckoutSession": "Checkouts",
+    "billing.TopUp": "Top-ups",
+    "billing.TierUse": "Use of tiers",
+    "billing.WebhookEvent": "Webhooks",
     "chat.Variant": "Replies",
 }
 
@@ -106,6 +125,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         groups.append({"title": title, "separator": True, "items": items})
     groups.append({"title": "More", "separator": True, "items": [_item(model, "circle") for model in left.values()]})
     start = {"items": [{"title": "Overview", "icon": "home", "link": reverse("admin:index")}]}
+    if finance.may_see(request):
+        start["items"].append({"title": "Finance", "icon": "bar_chart", "link": reverse("admin:billing_finance")})
     return [start, *(group for group in groups if group["items"])]
 
 

@@ -19,6 +19,11 @@ def _view(*models: str) -> tuple[str, ...]:
 
 
 PEOPLE = ("accounts.user", "accounts.organization", "accounts.membership", "accounts.authsession")
+PAYMENTS = (
+    *("billing.payment", "billing.refund", "billing.invoice", "billing.checkoutsession", "billing.subscription"),
+    *("billing.topup", "billing.customer", "billing.unmatchedcharge", "billing.webhookevent"),
+    *("billing.adjustmentrequest", "billing.tieruse"),
+)
 STRIPE = (
     *("djstripe.session", "djstripe.paymentintent", "djstripe.charge", "djstripe.refund", "djstripe.dispute"),
     *("djstripe.subscription", "djstripe.invoice", "djstripe.customer", "djstripe.product", "djstripe.price"),
@@ -57,6 +62,13 @@ MAY: dict[str, tuple[str, ...]] = {
         *_view("billing.plan", "billing.pack", "billing.price"),
         *("billing.add_plan", "billing.add_pack", "billing.add_price"),  # what is for sale
         *("billing.change_plan", "billing.change_pack", "billing.change_price"),
+        *_view(*PAYMENTS),
+        "billing.change_payment",  # refund, ask the provider
+        "billing.change_checkoutsession",  # ask the provider
+        "billing.change_subscription",  # ask the provider, cancel at once
+        "billing.change_unmatchedcharge",  # give it back, give credits for it, close it
+        "billing.change_webhookevent",  # replay
+        "billing.change_adjustmentrequest",  # approve and refuse what another has asked for
         *_view("accounts.organization"),
         *_view(*STRIPE),
     ),

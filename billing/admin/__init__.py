@@ -1,5 +1,5 @@
 """The operators' console of money, a file for each subject."""
 
-from billing.admin import catalogue, ledger, stripe
+from billing.admin import adjustments, catalogue, finance, inbox, ledger, payments, plans, stripe
 
-__all__ = ["catalogue", "ledger", "stripe"]
+__all__ = ["adjustments", "catalogue", "finance", "inbox", "ledger", "payments", "plans", "stripe"]

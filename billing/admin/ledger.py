@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -16,6 +17,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
 from billing import services
+from billing.admin.tools import MoneyReasonForm
 from billing.models import Budget, Entry, Reservation, Wallet
 from common import audit
 from common.admin import ReadOnlyAdmin, ReasonForm, done, reason_dialog
@@ -27,7 +29,7 @@ from common.rendering import credits_string
 BUCKETS = [("main", "Main"), ("bonus", "Bonus")]
 
 
-class CreditsForm(ReasonForm):
+class CreditsForm(MoneyReasonForm):
     """How many credits, into which bucket, and why. The key makes a form that is sent twice count once."""
 
     amount = forms.DecimalField(
@@ -122,6 +124,8 @@ class WalletAdmin(ReadOnlyAdmin):
     @transaction.atomic
     def grant_credits(self, request: HttpRequest, form: CreditsForm, object_id: str) -> HttpResponse:
         wallet, asked = self.get_object(request, object_id), form.cleaned_data
+        if services.needs_second_person(asked["amount"]):
+            return self._asked(request, wallet, asked)
         entry = services.grant_credits(
             organization_id=wallet.organization_id,
             amount=asked["amount"],
@@ -145,6 +149,8 @@ class WalletAdmin(ReadOnlyAdmin):
     @transaction.atomic
     def adjust_credits(self, request: HttpRequest, form: AdjustmentForm, object_id: str) -> HttpResponse:
         wallet, asked = self.get_object(request, object_id), form.cleaned_data
+        if services.needs_second_person(asked["amount"]):
+            return self._asked(request, wallet, asked)
         try:
             entry = services.adjust_credits(
                 organization_id=wallet.organization_id,
@@ -157,6 +163,23 @@ class WalletAdmin(ReadOnlyAdmin):
             has = credits_string(error.extra["remaining_credits"])
             return done(request, f"Nothing was changed: this bucket has {has} credits.", _address(wallet))
         return self._moved(request, wallet, "wallet.adjust", entry, asked["reason"])
+
+    def _asked(self, request: HttpRequest, wallet: Wallet, asked: dict[str, Any]) -> HttpResponse:
+        """So many credits wait for a second person."""
+        made = services.request_adjustment(
+            wallet_id=wallet.pk,
+            amount=asked["amount"],
+            bucket=asked["bucket"],
+            actor=request.user,  # type: ignore[arg-type]
+            reason=asked["reason"],
+            key=asked["key"],
+        )
+        return done(
+            request,
+            f"Nothing was moved yet: more than {credits_string(settings.SECOND_PERSON_ABOVE)} credits need a second "
+            "person, who finds this under Adjustment requests.",
+            reverse("admin:billing_adjustmentrequest_change", args=[made.pk]),
+        )
 
     def _moved(
         self, request: HttpRequest, wallet: Wallet, name: str, entry: dict[str, Any], reason: str
