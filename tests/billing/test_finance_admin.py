@@ -337,7 +337,7 @@ class TestPage:
         today = datetime.now(UTC).date()
         moved = finance.credits_moved(today, today)
         assert (moved["sold"], moved["spent"], moved["expired"], moved["adjusted"]) == (625, 7, 0, 0)
-        assert moved["granted"] == 200 + 20 * 3  # the month of the plan, and who signed up
+        assert moved["granted"] == 200 + 20 * 2  # the month of the plan, and two who signed up
         assert moved["back"] > 500
         outstanding = finance.credits_outstanding()
         assert sum(outstanding.values()) == moved["sold"] + moved["granted"] - moved["back"] - 7

@@ -28,9 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the report as JSON")
         parser.add_argument("--day", type=_day, help="compare a day of UTC, YYYY-MM-DD, with the providers instead")
         parser.add_argument("--provider", help="with --day: this one only")
-        parser.add_argument(
-            "--fix", action="store_true", help="with --day: bring our rows in line"
-        )
+        parser.add_argument("--fix", action="store_true", help="with --day: bring our rows in line")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["day"]:
