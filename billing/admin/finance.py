@@ -77,7 +77,7 @@ def page(request: HttpRequest) -> HttpResponse:
     currencies, first = _currencies(), _first_range()
     chosen = RangeForm({**first, **request.GET.dict()}, currencies=currencies)
     asked = chosen.cleaned_data if chosen.is_valid() else first
-    return _page(request, chosen, ExportForm(initial=asked, currencies=currencies), asked)
+    return _page(request, chosen, ExportForm(initial=asked, currencies=currencies, auto_id="export_%s"), asked)
 
 
 @require_POST
@@ -85,7 +85,7 @@ def export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """The table as a file, as it is read. Refused, it is the page again with what is wrong."""
     _require(request)
     currencies, first = _currencies(), _first_range()
-    form = ExportForm(request.POST, currencies=currencies)
+    form = ExportForm(request.POST, currencies=currencies, auto_id="export_%s")
     if not form.is_valid():
         return _page(request, RangeForm(first, currencies=currencies), form, first)
     asked = form.cleaned_data

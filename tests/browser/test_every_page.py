@@ -26,6 +26,7 @@ SCREENS = {
         "viewport": {"width": 320, "height": 568}, "is_mobile": True, "has_touch": True, "color_scheme": "light"
     },
 }  # fmt: skip
+GROUPS = ["People", "Characters", "Conversations", "Money", "Payments", "Stripe", "Machinery"]
 screens = pytest.mark.parametrize("screen", SCREENS.values(), ids=SCREENS)
 
 
@@ -172,8 +173,18 @@ def test_the_console_names_every_model_in_a_group(window, staff):
     page = window(staff)
     page.goto("/admin/")
     sidebar = page.locator("#nav-sidebar-apps")
-    expect(sidebar.get_by_role("heading")).to_have_text(["People", "Characters", "Conversations", "Money", "Machinery"])
-    expect(sidebar.get_by_role("link")).to_have_count(len(admin.site._registry) + 1)
+    expect(sidebar.get_by_role("heading")).to_have_text(GROUPS)
+    expect(sidebar.get_by_role("link")).to_have_count(len(admin.site._registry) + 2)  # and Overview and Finance
+
+
+@screens
+def test_the_page_of_the_finance_desk(window, staff, screen):
+    page = window(staff, **screen)
+    page.goto("/admin/billing/payment/finance/")
+    expect(page.get_by_role("heading", name="Waiting for somebody")).to_be_visible()
+    assert pages.repeated_ids(page) == []
+    assert pages.nameless_controls(page) == []
+    assert not pages.is_wider_than_the_window(page)
 
 
 def test_the_queue_monitor_works_inside_the_console(window, staff):
