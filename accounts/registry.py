@@ -83,13 +83,13 @@ def me_parts(user: "User", organization_id: uuid.UUID) -> dict[str, Any]:
 
 
 def set_plan_reader(read: Callable[[uuid.UUID], Plan]) -> None:
-    """`read(user_id)` tells the plan of a person."""
+    """`read(personal organisation's id)` tells the plan of a person."""
     global _plan_reader  # noqa: PLW0603
     _plan_reader = read
 
 
-def plan_of(user_id: uuid.UUID) -> Plan:
-    return _plan_reader(user_id) if _plan_reader else FREE
+def plan_of(organization_id: uuid.UUID) -> Plan:
+    return _plan_reader(organization_id) if _plan_reader else FREE
 
 
 # --- wallets ----------------------------------------------------------------------------------------------------------

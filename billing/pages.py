@@ -6,7 +6,6 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from accounts.registry import plan_of
 from accounts.web_sessions import acting_organization
 from billing import selectors
 from billing.selectors.ledger import ledger_page
@@ -29,5 +28,4 @@ def wallet(request: HttpRequest) -> HttpResponse:
     context = {"lines": page.items, "next": page.next}
     if cursor and request.headers.get("HX-Request"):
         return render(request, "billing/_entries.html", context)
-    whole = {"wallet": selectors.wallet_data(payer), "plan": plan_of(claims.user_id).name}
-    return render(request, "billing/wallet.html", context | whole)
+    return render(request, "billing/wallet.html", context | {"wallet": selectors.wallet_data(payer)})

@@ -11,7 +11,6 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts import registry
-from accounts.selectors import personal_organization_id
 from billing.models import Plan, Subscription
 from common import redis
 from common.rendering import to_json
@@ -60,9 +59,9 @@ def tier_of(organization_id: uuid.UUID) -> Tier:
     return Tier(**_kept(organization_id)["tier"])
 
 
-def plan_of_person(user_id: uuid.UUID) -> registry.Plan:
+def plan_of_person(organization_id: uuid.UUID) -> registry.Plan:
     """For `accounts.registry`: the plan of a person is that of their personal organisation."""
-    tier = tier_of(personal_organization_id(user_id))
+    tier = tier_of(organization_id)
     return registry.Plan(tier.name, tier.is_premium)
 
 
@@ -77,8 +76,10 @@ def forget_all() -> None:
 
 
 def _forget(organization_id: uuid.UUID) -> None:
+    # a version rather than a deletion: who has read before the change may write what they read after it
+    key = _version_key(organization_id)
     with contextlib.suppress(redis.RedisError):
-        redis.client().delete(_key(organization_id))
+        redis.ask(("INCR", key), ("EXPIRE", key, 2 * KEPT_SECONDS))
 
 
 def _forget_all() -> None:
@@ -93,13 +94,17 @@ def _key(organization_id: uuid.UUID) -> str:
     return f"plan:{organization_id}"
 
 
+def _version_key(organization_id: uuid.UUID) -> str:
+    return f"plan-version:{organization_id}"
+
+
 def _kept(organization_id: uuid.UUID) -> dict[str, Any]:
     key = _key(organization_id)
     try:
-        version, kept = redis.ask(("MGET", VERSION, key))[0]
+        version, own_version, kept = redis.ask(("MGET", VERSION, _version_key(organization_id), key))[0]
     except redis.RedisError:
         return _loaded(to_json(_read(organization_id)))
-    stamp = (version or b"0") + b"\n"
+    stamp = b"%s.%s\n" % (version or b"0", own_version or b"0")
     if kept and kept.startswith(stamp):
         return _loaded(kept[len(stamp) :])
     read = to_json(_read(organization_id))

@@ -1,5 +1,7 @@
 """What watches over a wallet that somebody pays for."""
 
+from decimal import Decimal
+
 from django.db import models
 from django.db.models import Q
 
@@ -19,12 +21,12 @@ class TopUp(BaseModel):
     organization = models.OneToOneField(Organization, models.CASCADE, related_name="top_up")
     user = models.ForeignKey(User, models.SET_NULL, related_name="+", null=True, help_text="who switched it on")
     enabled = models.BooleanField(default=False)
-    threshold = credits_field(default=10, help_text="buy when fewer are left")
+    threshold = credits_field(default=Decimal(10), help_text="buy when fewer are left")
     pack = models.ForeignKey(Pack, models.PROTECT, related_name="+", null=True)
     provider = models.CharField(max_length=16, blank=True)
     monthly_cap = models.PositiveBigIntegerField(default=0, help_text="in the currency's minor units")
     currency = models.CharField(max_length=3, blank=True)
-    low_balance_at = credits_field(default=5, help_text="tell when fewer are left; 0: never")
+    low_balance_at = credits_field(default=Decimal(5), help_text="tell when fewer are left; 0: never")
     told_low = models.BooleanField(default=False, help_text="told since the balance was last above")
     charges = models.PositiveIntegerField(default=0)
     failures = models.PositiveSmallIntegerField(default=0)

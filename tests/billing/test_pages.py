@@ -38,7 +38,6 @@ class TestWalletPage:
         assert answer.context["wallet"]["total"] == "17.5"
         assert [line["kind"] for line in answer.context["lines"]] == ["spend", "grant"]
         assert answer.context["next"] is None
-        assert answer.context["plan"] == "free"
         assert "A &lt;sonnet&gt;" in text
         assert "−2.5" in text
         assert "A gift of the house to begin with" in text

@@ -195,6 +195,16 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
             "/api/auth/reset-password": {"key": mailed("reset_password", owner)},
             "/api/budgets": {"scope": "organization", "member": None, "api_key": None, "period": "day"},
             "/api/users/me": {"avatar": None},
+            "/api/payments/create-checkout": {
+                "type": "one_time",
+                "package_id": "starter",
+                "plan_id": "",
+                "event_id": None,
+                "billing_period": "",
+                **dict.fromkeys(["provider", "currency", "success_url", "cancel_url"], ""),
+            },
+            "/api/payments/portal": {"return_url": ""},
+            "/api/payments/test/create-manual-subscription": {"plan": "premium"},
             "/api/wallet/top-up": {
                 "enabled": False,
                 "threshold": "10",
