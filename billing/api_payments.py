@@ -13,7 +13,7 @@ from billing import selectors, services
 from billing.api import ORGANIZATION, named_organization
 from billing.models import BillingPeriod, CheckoutSession, Payment, PaymentType, Refund
 from common import shared_reads
-from common.api import InputSerializer, TroupeView
+from common.api import NUL, InputSerializer, TroupeView
 from common.errors import NotFound, ValidationProblem
 from common.fields import Choice, Id, Text
 from common.models import new_id
@@ -257,7 +257,7 @@ class IntentView(BillingView):
     @extend_schema(operation_id="find_payment_by_intent", responses=PaymentOutput)
     def get(self, request: Request, intent_id: str) -> Response:
         """The payment that a provider calls by this id."""
-        for payment in Payment.objects.filter(intent_id=intent_id):
+        for payment in Payment.objects.filter(intent_id=intent_id) if NUL not in intent_id else ():
             if payment.user_id == self.user_id or selectors.may_pay_for(self.user_id, payment.organization_id):
                 return Response(selectors.payment_data(payment))
         raise NotFound

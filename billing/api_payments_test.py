@@ -18,7 +18,7 @@ from billing.models import BillingPeriod, CheckoutSession, Payment, PaymentType
 from billing.providers.base import ProviderError
 from billing.sandbox import is_open
 from billing.sandbox import services as sandbox
-from common.api import InputSerializer, TroupeView
+from common.api import NUL, InputSerializer, TroupeView
 from common.errors import Conflict, NotFound
 from common.fields import Choice, Text
 from common.rendering import Response
@@ -58,6 +58,8 @@ class CompleteByIntentView(OnlyInRehearsal, BillingWriteView):
     @extend_schema(operation_id="test_complete_by_intent", request=None, responses=CheckoutSessionOutput)
     def post(self, request: Request, intent_id: str) -> Response:
         """The same, by what the provider calls the payment, or before there is one, its checkout."""
+        if NUL in intent_id:
+            raise NotFound
         found = Payment.objects.filter(provider="sandbox", intent_id=intent_id, session__isnull=False).first()
         begun = CheckoutSession.objects.filter(provider="sandbox", provider_session_id=intent_id).first()
         session_id = found.session_id if found else begun.pk if begun else None

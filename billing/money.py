@@ -1,6 +1,6 @@
 """Money: integers in a currency's minor units, and how providers and people write them."""
 
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 
 from babel import UnknownLocaleError
 from babel.numbers import format_currency, get_currency_precision
@@ -25,7 +25,7 @@ def from_major(value: Decimal | str | int | float, currency: str) -> int:
     try:
         amount = Decimal(str(value)).scaleb(places(currency))
         return int(amount.to_integral_value(ROUND_HALF_UP))
-    except (InvalidOperation, OverflowError) as error:
+    except (ArithmeticError, ValueError) as error:
         raise ValueError("not an amount") from error
 
 

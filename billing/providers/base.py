@@ -179,7 +179,8 @@ class Charge:
 class SubscriptionState:
     """A subscription as the provider has it now. `charges` are those of its last periods, unpaid ones too.
 
-    `amount` and `price_ref` say which price it runs on; `reference` is that of the order that began it.
+    `amount` and `price_ref` say which price it runs on; `reference` is that of the order that began it. `paid_until` is
+    for providers where a period may be paid without a charge (out of a balance): how far it is paid for.
     """
 
     subscription_id: str
@@ -194,6 +195,7 @@ class SubscriptionState:
     reference: str = ""
     customer_id: str = ""
     charges: tuple[Charge, ...] = ()
+    paid_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

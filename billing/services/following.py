@@ -1,13 +1,14 @@
 """Bringing our rows in line with what a provider says is true now.
 
 Whatever caused it (a webhook, somebody's return, a sweep, an operator), it is the same: find the root, which is a
-checkout session or the subscription that came of one; ask the provider; apply the answer under the root's lock. An
-answer is applied only if the root is as it was before the asking, so that of two who ask at once an older answer never
-overwrites a newer one: who comes second asks again.
+checkout session until it is paid, and then the subscription that came of it, if one did; ask the provider; apply the
+answer under the root's lock. An answer is applied only if the root is as it was before the asking, so that of two who
+ask at once an older answer never overwrites a newer one: who comes second asks again.
 """
 
 import uuid
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 from django.db import transaction
@@ -23,6 +24,7 @@ from common.errors import Conflict
 log = structlog.get_logger(__name__)
 
 TRIES = 8
+WATCHED_FOR = timedelta(days=120)  # so long a payment may be contested
 Root = CheckoutSession | Subscription
 
 
@@ -46,6 +48,9 @@ def follow(provider_name: str, about: About) -> None:
 def follow_root(root: Root, *, intent_id: str = "", provider: Provider | None = None) -> Root:
     """The root as it is after its provider was asked; `intent_id` names a charge to look at beside those we know."""
     provider = provider or providers.get(root.provider)
+    if isinstance(root, CheckoutSession) and (begun := _begun_by(root)):
+        CheckoutSession.objects.filter(pk=root.pk).update(read_at=timezone.now())
+        root = begun
     for _ in range(TRIES):
         findings = _ask(provider, root, intent_id)
         if applied := _apply(root, findings):
@@ -79,12 +84,15 @@ def _subscription(provider: Provider, subscription_id: str) -> Subscription | No
 
 
 def _root_of_session(session: CheckoutSession | None) -> Root | None:
-    if session is None:
+    return session and (_begun_by(session) or session)
+
+
+def _begun_by(session: CheckoutSession) -> Subscription | None:
+    """The provider's subscription that a paid checkout began."""
+    if session.status != CheckoutSession.Status.PAID:
         return None
-    begun = Payment.objects.filter(session=session, subscription__isnull=False).select_related("subscription").first()
-    if begun and begun.subscription and begun.subscription.provider_subscription_id:
-        return begun.subscription
-    return session
+    begun = Subscription.objects.filter(payments__session=session).exclude(provider_subscription_id="")
+    return begun.first()
 
 
 def _root_of_payment(provider: Provider, intent_id: str) -> Root | None:
@@ -93,8 +101,8 @@ def _root_of_payment(provider: Provider, intent_id: str) -> Root | None:
     if payment is None:
         return None
     subscription = payment.subscription
-    if subscription and subscription.provider_subscription_id:
-        return subscription
+    if payment.session is None or (subscription and subscription.provider_subscription_id):
+        return _root_of_session(payment.session) or subscription
     return payment.session
 
 
@@ -133,7 +141,8 @@ def _ask(provider: Provider, root: Root, intent_id: str) -> Findings:
     if isinstance(root, Subscription):
         findings.subscription = provider.read_subscription(root.provider_subscription_id)
         known = {charge.intent_id for charge in findings.subscription.charges} if findings.subscription else set()
-        wanted = {intent_id} - {""} - known
+        watched = Payment.objects.filter(subscription=root, created_at__gt=timezone.now() - WATCHED_FOR)
+        wanted = {intent_id, *watched.values_list("intent_id", flat=True)} - {""} - known
     else:
         wanted = set(Payment.objects.filter(session=root).values_list("intent_id", flat=True)) | {intent_id} - {""}
         if root.status != CheckoutSession.Status.PAID and root.provider_session_id:
@@ -149,6 +158,10 @@ def _ask(provider: Provider, root: Root, intent_id: str) -> Findings:
 @transaction.atomic
 def _apply(root: Root, findings: Findings) -> Root | None:
     """None where the root has changed since it was read."""
+    if isinstance(root, Subscription):
+        # a checkout that began it and is not paid yet is locked before it, as where the checkout is the root
+        begun = Payment.objects.filter(subscription=root, paid_at=None).values("session")
+        list(CheckoutSession.objects.select_for_update(no_key=True).filter(pk__in=begun).order_by("pk"))
     model = Subscription if isinstance(root, Subscription) else CheckoutSession
     locked: Root = model.objects.select_for_update(no_key=True).get(pk=root.pk)
     if locked.updated_at != root.updated_at:

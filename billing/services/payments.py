@@ -36,14 +36,34 @@ def record_charge(
     """Brings our payment in line with the charge. None where it can't be one of ours: then the finance desk sees it."""
     root = subscription or session
     assert root is not None
-    payment = Payment.objects.filter(provider=root.provider, intent_id=charge.intent_id).first()
-    if payment is None:
+    known = Payment.objects.filter(provider=root.provider, intent_id=charge.intent_id)
+    payment = known.first()
+    locked_here = None
+    if payment and payment.subscription_id and subscription is None:
+        # a sweep may just be giving its plan a month, which changes both rows: the plan's is locked before either
+        plan = Subscription.objects.select_for_update(no_key=True)
+        subscription = locked_here = plan.get(pk=payment.subscription_id)
+        payment = known.get()
+    if payment is None or payment.paid_at is None:
         if charge.status == "paid" and (why := _why_unmatched(charge, session, subscription)):
+            known.delete()  # it was on its way, and turned out to be nobody's
             record_unmatched(root.provider, charge, why, session)
             return None
-        payment = _new_payment(charge, session, subscription)
-    _apply(payment, charge, session or payment.session, subscription or payment.subscription)
+        payment = payment or _new_payment(charge, session, subscription)
+        _learn(payment, charge, session, subscription)
+    _apply(payment, charge, session or payment.session, subscription)
+    if locked_here:
+        locked_here.save()
     return payment
+
+
+def _learn(
+    payment: Payment, charge: Charge, session: CheckoutSession | None, subscription: Subscription | None
+) -> None:
+    """What may not have been known while it was on its way: the plan that it began, and what it is for."""
+    payment.session, payment.subscription = session or payment.session, subscription or payment.subscription
+    payment.amount, payment.currency = charge.amount, charge.currency
+    payment.period_end = charge.period_end or payment.period_end
 
 
 def _why_unmatched(charge: Charge, session: CheckoutSession | None, subscription: Subscription | None) -> str:
@@ -89,7 +109,6 @@ def _new_payment(charge: Charge, session: CheckoutSession | None, subscription: 
         currency=charge.currency,
         credits=session.credits if session and not subscription else Decimal(0),
         bonus_credits=session.bonus_credits if session and not subscription else Decimal(0),
-        period_end=charge.period_end,
     )
 
 
@@ -145,6 +164,7 @@ def _fulfil(
         subscriptions.record_payment(subscription, payment)
     if session:
         session.status = CheckoutSession.Status.PAID
+        session.save(update_fields=["status", "updated_at"])
         if session.plan and not subscription:
             subscriptions.begin_bought_period(session, payment)
         if purchase := registry.purchase_of(session.type):
@@ -181,9 +201,11 @@ def _keep_customer(payment: Payment, charge: Charge) -> None:
         provider=payment.provider,
         defaults={"customer_id": charge.customer_id, "method_id": charge.method_id},
     )
-    if charge.method_id and customer.method_id != charge.method_id:
-        customer.method_id = charge.method_id
-        customer.save(update_fields=["method_id", "updated_at"])
+    kept = (charge.customer_id, charge.method_id)
+    if charge.method_id and (customer.customer_id, customer.method_id) != kept:
+        # both: a card belongs to its customer, who may be another than before
+        customer.customer_id, customer.method_id = kept
+        customer.save(update_fields=["customer_id", "method_id", "updated_at"])
 
 
 # --- and what a refund or a dispute takes back ------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import contextlib
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
 from typing import Any
 
@@ -24,7 +23,7 @@ from billing.providers.base import PlanChange, Provider, ProviderError
 from billing.selectors.payers import require_payer
 from billing.services.checkouts import price_with, prices_of
 from billing.services.following import follow_root
-from billing.services.subscriptions import end, left_of_month
+from billing.services.subscriptions import credits_of_going_over, end
 from common import audit
 from common.errors import Conflict, NotFound, ProviderFailed, Unavailable, ValidationProblem
 
@@ -140,7 +139,7 @@ def preview_change(*, organization_id: uuid.UUID, actor: User, plan: str, billin
         "due_now": money_fields(due, currency),
         "next_amount": money_fields(after, currency),
         "next_at": at,
-        "credits_now": _credits_now(subscription, target),
+        "credits_now": credits_of_going_over(subscription, target),
         "monthly_credits": target.monthly_credits,
     }
 
@@ -186,11 +185,6 @@ def _change(subscription: Subscription, target: Plan, price: Price, key: str) ->
         every="year" if price.billing_period == "year" else "month",
         price_ref=price.provider_ref if price.provider == subscription.provider else "",
     )
-
-
-def _credits_now(subscription: Subscription, target: Plan) -> Decimal:
-    more = (target.monthly_credits - subscription.plan.monthly_credits) * left_of_month(subscription)
-    return max(Decimal(0), more.quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
 # --- the provider's own pages -----------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ caller, except where they say otherwise.
 
 import uuid
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from dateutil.relativedelta import relativedelta
 from django.conf import settings
@@ -17,6 +17,7 @@ from billing import notices, plans
 from billing.models import (
     BillingPeriod,
     CheckoutSession,
+    Entry,
     Kind,
     Payment,
     Plan,
@@ -91,6 +92,8 @@ def apply_state(subscription: Subscription, state: SubscriptionState) -> None:
     now = timezone.now()
     subscription.current_period_start, subscription.current_period_end = state.period_start, state.period_end
     subscription.cancel_at_period_end = state.cancel_at_period_end or bool(subscription.end_wanted)
+    if state.paid_until and (subscription.paid_until is None or state.paid_until > subscription.paid_until):
+        subscription.paid_until = state.paid_until
     if state.status in {"cancelled", "expired"}:
         end(subscription, Live.CANCELLED if state.status == "cancelled" else Live.EXPIRED)
         return
@@ -129,12 +132,29 @@ def _price_of(subscription: Subscription, state: SubscriptionState) -> Price | N
 
 def _go_over(subscription: Subscription, plan: Plan) -> None:
     """To another plan in mid-month: its credits come at once for the days that are left, less what the old one gave."""
-    old, subscription.plan, subscription.next_plan = subscription.plan, plan, None
-    more = (plan.monthly_credits - old.monthly_credits) * left_of_month(subscription)
-    amount = more.quantize(Decimal("0.01"))
-    if amount > 0 and subscription.months_granted:
-        _grant(subscription, amount, f"{plan.title}: the rest of this month", f"over:{old.name}:{plan.name}")
+    amount = credits_of_going_over(subscription, plan)
+    subscription.plan, subscription.next_plan = plan, None
+    if amount:
+        _grant(subscription, amount, f"{plan.title}: the rest of this month", _over(subscription, plan))
     notices.plan_changed(subscription)
+
+
+def credits_of_going_over(subscription: Subscription, plan: Plan) -> Decimal:
+    """What another plan would bring now: for the days that are left, what it has more than the best plan of this month.
+    So going to and fro brings nothing."""
+    if not subscription.months_granted:
+        return Decimal(0)
+    key = f"subscription:{subscription.pk}"
+    others = {f"{key}:{_over(subscription, other)}": other.monthly_credits for other in Plan.objects.all()}
+    begun = f"{key}:month:{subscription.months_granted - 1}"
+    given = Entry.objects.filter(key__in=[begun, *others]).values_list("key", "bonus")
+    best = max([subscription.plan.monthly_credits, *(others.get(key, amount) for key, amount in given)])
+    more = (plan.monthly_credits - best) * left_of_month(subscription)
+    return max(Decimal(0), more.quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
+def _over(subscription: Subscription, plan: Plan) -> str:
+    return f"over:{subscription.months_granted}:{plan.name}"
 
 
 def left_of_month(subscription: Subscription) -> Decimal:
@@ -191,7 +211,7 @@ def _grant(subscription: Subscription, amount: Decimal, description: str, what: 
         description=description,
     )
     subscription.unspent += amount
-    payments = subscription.payments.filter(paid_at__isnull=False).order_by("-period_end", "-id")
+    payments = subscription.payments.filter(paid_at__isnull=False, gone_back_at=None).order_by("-period_end", "-id")
     if payment := payments.first():  # a refund of the period takes them back
         payment.bonus_credits += amount
         payment.save(update_fields=["bonus_credits", "updated_at"])
@@ -221,8 +241,7 @@ def _expire_what_does_not_carry_over(subscription: Subscription) -> None:
 def begin_bought_period(session: CheckoutSession, payment: Payment) -> None:
     """A month or a year of a plan, paid once. It goes on top of what is left of the same plan. Saves both rows."""
     assert session.plan
-    now = timezone.now()
-    length = relativedelta(years=1) if session.billing_period == BillingPeriod.YEAR else relativedelta(months=1)
+    now, length = timezone.now(), _length(session)
     running = live_for_update(session.organization_id)
     if running and running.plan_id == session.plan_id and not running.renews and running.status == Live.ACTIVE:
         running.current_period_end += length
@@ -259,6 +278,10 @@ def begin_bought_period(session: CheckoutSession, payment: Payment) -> None:
     plans.forget(session.organization_id)
 
 
+def _length(session: CheckoutSession) -> relativedelta:
+    return relativedelta(years=1) if session.billing_period == BillingPeriod.YEAR else relativedelta(months=1)
+
+
 def end(subscription: Subscription, status: Status | str) -> None:
     """It holds no more; whoever had it is on the free plan again. Credits that came with it stay."""
     subscription.status = Live(status)
@@ -269,7 +292,8 @@ def end(subscription: Subscription, status: Status | str) -> None:
 
 
 def end_what_was_paid_back(payment: Payment, locked: Subscription | None) -> None:
-    """The money of a plan went back: it ends at once, if it was the present period's. Saves it.
+    """The money of a plan went back: it ends at once, if it was the present period's. Saves it. Time that was bought
+    more than once is shorter by what went back.
 
     `locked` is its row, where the caller has it: two objects of one row would undo each other.
     """
@@ -282,9 +306,33 @@ def end_what_was_paid_back(payment: Payment, locked: Subscription | None) -> Non
     is_present = payment.period_end is None or payment.period_end > timezone.now()
     if subscription.status not in Subscription.LIVE or not is_present:
         return
+    if payment.session and not subscription.renews and _shorten(subscription, payment, payment.session):
+        subscription.save()
+        return
     end(subscription, Live.CANCELLED)
     ends.tell_provider_later(subscription, ends.EndWanted.AT_ONCE)
     subscription.save()
+
+
+def _shorten(subscription: Subscription, payment: Payment, session: CheckoutSession) -> bool:
+    """False where nothing is left of the time. What goes on was paid by the others, and the credits that it has come
+    with are theirs."""
+    others = subscription.payments.filter(paid_at__isnull=False, gone_back_at=None).exclude(pk=payment.pk)
+    until = subscription.current_period_end - _length(session)
+    if until <= timezone.now() or not others.exists():
+        return False
+    subscription.current_period_end = subscription.paid_until = until
+    for other in others.filter(period_end__gt=payment.period_end):
+        assert other.period_end
+        other.period_end -= _length(session)
+        other.save(update_fields=["period_end", "updated_at"])
+    subscription.unspent = max(Decimal(0), subscription.unspent - payment.taken_back)
+    if payment.taken_back:
+        said = f"{subscription.plan.title}: credits of what is still paid"
+        _grant(subscription, payment.taken_back, said, f"kept:{payment.pk}")
+    plans.forget(subscription.organization_id)
+    notices.plan_changed(subscription)
+    return True
 
 
 # --- what time does ---------------------------------------------------------------------------------------------------

@@ -9,14 +9,13 @@ from django.utils import timezone
 from billing import providers
 from billing.models import CheckoutSession, Payment, Subscription
 from billing.providers.base import About, ProviderError
-from billing.services.following import Root, follow, follow_root
+from billing.services.following import WATCHED_FOR, Root, follow, follow_root
 from common.errors import Problem
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 500
 SOON, DAILY = timedelta(minutes=10), timedelta(hours=24)
-WATCHED_FOR = timedelta(days=120)  # so long a payment may be contested
 GIVEN_UP_AFTER = timedelta(hours=24)  # a session that its provider still calls open
 Session = CheckoutSession.Status
 
@@ -37,11 +36,13 @@ def read_open_sessions() -> int:
 
 
 def read_stale_subscriptions() -> int:
-    """Those that should have been renewed by now, that are past due, and every other once a day."""
+    """Those that should have been renewed by now, that are past due, and every other once a day; of those that ended,
+    as long as their payments may be contested."""
     now = timezone.now()
-    rows = Subscription.objects.filter(status__in=Subscription.LIVE, renews=True, provider__in=providers.names())
-    ended = Q(current_period_end__lt=now) | Q(status=Subscription.Status.PAST_DUE)
-    stale = rows.filter(Q(read_at=None) | Q(read_at__lt=now - DAILY) | ended & Q(read_at__lt=now - SOON))
+    watched = Q(status__in=Subscription.LIVE) | Q(ended_at__gt=now - WATCHED_FOR)
+    rows = Subscription.objects.filter(watched, renews=True, provider__in=providers.names())
+    due = Q(current_period_end__lt=now, ended_at=None) | Q(status=Subscription.Status.PAST_DUE)
+    stale = rows.filter(Q(read_at=None) | Q(read_at__lt=now - DAILY) | due & Q(read_at__lt=now - SOON))
     return sum(_follow(subscription) for subscription in stale.order_by("read_at")[:AT_ONCE])
 
 

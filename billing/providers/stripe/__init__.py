@@ -221,7 +221,7 @@ class Stripe(Limited):
             for invoice in invoices
             if (intent_id := reading.intent_of_invoice(invoice)) in intents
         )
-        return reading.subscription(subscription, charges)
+        return reading.subscription(subscription, charges, reading.paid_until(invoices))
 
     def _intents_of(self, subscription: dict[str, Any], invoices: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         wanted = {intent_id for invoice in invoices if (intent_id := reading.intent_of_invoice(invoice))}

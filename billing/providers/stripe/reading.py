@@ -130,7 +130,15 @@ def _period(invoice: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
     return (moment(last["start"]), moment(last["end"])) if last else (None, None)
 
 
-def subscription(found: dict[str, Any], charges: tuple[Charge, ...]) -> SubscriptionState:
+def paid_until(invoices: list[dict[str, Any]]) -> datetime | None:
+    """By what was bought on paid invoices. One that the payer's balance covers is paid without any intent."""
+    lines = [line for invoice in invoices if invoice["status"] == "paid" for line in invoice["lines"]["data"]]
+    return moment(max((line["period"]["end"] for line in lines if line["amount"] > 0), default=None))
+
+
+def subscription(
+    found: dict[str, Any], charges: tuple[Charge, ...], paid_until: datetime | None = None
+) -> SubscriptionState:
     """Its period stands on its items, since 2025-03-31.basil."""
     item = found["items"]["data"][0]
     price = item["price"]
@@ -147,6 +155,7 @@ def subscription(found: dict[str, Any], charges: tuple[Charge, ...]) -> Subscrip
         reference=found["metadata"].get("reference", ""),
         customer_id=id_of(found["customer"]),
         charges=charges,
+        paid_until=paid_until,
     )
 
 
