@@ -26,7 +26,6 @@ class SubscriptionOutput(serializers.Serializer):
     id = serializers.UUIDField(required=False)
     renews = serializers.BooleanField(required=False)
     billing_period = serializers.CharField(required=False, allow_null=True)
-    next_plan = serializers.CharField(required=False, allow_null=True)
     grace_until = serializers.DateTimeField(required=False, allow_null=True)
 
 

@@ -49,7 +49,7 @@ def _may_try(request: HttpRequest, payer: uuid.UUID, running: Subscription | Non
 
 def _others(request: HttpRequest, running: Subscription | None) -> list[dict[str, Any]]:
     """What a subscription can go over to: plans, and its own plan by the other period."""
-    if running is None or not running.renews or running.cancel_at_period_end:
+    if running is None or not running.renews or running.cancel_at_period_end or not _can_change(running):
         return []
     found = []
     for one in orjson.loads(selectors.catalogue_body().body)["plans"]:
@@ -59,6 +59,10 @@ def _others(request: HttpRequest, running: Subscription | None) -> list[dict[str
             if sold and not same and price["amount"]["currency"] == running.currency:
                 found.append(one | {"period": price["billing_period"], "price": money_words(request, price["amount"])})
     return found
+
+
+def _can_change(running: Subscription) -> bool:
+    return running.provider in providers.names() and "change_plan" in providers.get(running.provider).abilities
 
 
 def has_portal(organization_id: uuid.UUID) -> bool:

@@ -37,7 +37,7 @@ UNKNOWN = Tier("trial", "Trial", 0, False, None, 2)
 
 def live_subscription(organization_id: uuid.UUID) -> Subscription | None:
     rows = Subscription.objects.filter(organization_id=organization_id, status__in=Subscription.LIVE)
-    subscription = rows.select_related("plan", "next_plan").first()
+    subscription = rows.select_related("plan").first()
     return subscription if subscription and holds(subscription) else None
 
 
@@ -155,6 +155,5 @@ def _data(organization_id: uuid.UUID, subscription: Subscription | None) -> dict
         "id": str(subscription.pk),
         "renews": subscription.renews,
         "billing_period": subscription.billing_period or None,
-        "next_plan": subscription.next_plan.name if subscription.next_plan else None,
         "grace_until": subscription.grace_until,
     }

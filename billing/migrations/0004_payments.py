@@ -186,7 +186,6 @@ class Migration(migrations.Migration):
                 ('paid_until', models.DateTimeField(null=True)),
                 ('unspent', models.DecimalField(decimal_places=7, default=Decimal('0'), max_digits=20)),
                 ('read_at', models.DateTimeField(help_text='when the provider was last asked about it', null=True)),
-                ('next_plan', models.ForeignKey(help_text='from the next period', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.plan')),
                 ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='accounts.organization')),
                 ('plan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='billing.plan')),
                 ('price', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='billing.price')),

@@ -47,7 +47,6 @@ class Subscription(BaseModel):
     current_period_end = models.DateTimeField()
     cancel_at_period_end = models.BooleanField(default=False)
     end_wanted = models.CharField(max_length=6, choices=EndWanted, blank=True)
-    next_plan = models.ForeignKey(Plan, models.PROTECT, related_name="+", null=True, help_text="from the next period")
     grace_until = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     # the monthly credits: how many months were given, when the next is due, how far it is paid for, and how many of

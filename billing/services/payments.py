@@ -19,6 +19,7 @@ from billing.models import (
     Subscription,
     TopUp,
     UnmatchedCharge,
+    Wallet,
 )
 from billing.providers.base import Charge
 from billing.services import credits as ledger
@@ -69,6 +70,8 @@ def _learn(
 def _why_unmatched(charge: Charge, session: CheckoutSession | None, subscription: Subscription | None) -> str:
     if subscription and subscription.status == Subscription.Status.CANCELLED and subscription.paid_until is None:
         return "It is of a subscription beside another that was running."
+    if subscription and subscription.ended_at and (charge.paid_at or timezone.now()) > subscription.ended_at:
+        return "It was taken after its plan had ended."
     if session is None or subscription is not None:
         return ""
     if (charge.amount, charge.currency) != (session.amount, session.currency):
@@ -137,9 +140,13 @@ def _status(payment: Payment, charge: Charge) -> Payment.Status:
         return Payment.Status.FAILED if charge.status == "failed" else Payment.Status.PENDING
     if payment.disputed:
         return Payment.Status.DISPUTED
-    if payment.refunded_amount >= payment.amount:
+    if _is_given_back(payment):
         return Payment.Status.REFUNDED
     return Payment.Status.PARTIALLY_REFUNDED if payment.refunded_amount else Payment.Status.PAID
+
+
+def _is_given_back(payment: Payment) -> bool:
+    return 0 < payment.amount <= payment.refunded_amount
 
 
 # --- what a payment brings --------------------------------------------------------------------------------------------
@@ -148,6 +155,8 @@ def _status(payment: Payment, charge: Charge) -> Payment.Status:
 def _fulfil(
     payment: Payment, charge: Charge, session: CheckoutSession | None, subscription: Subscription | None
 ) -> None:
+    # before the lock of the invoices, as by all others, so that no two can wait for each other
+    Wallet.objects.select_for_update(no_key=True).get(organization_id=payment.organization_id)
     about = {"feature": "purchase", "reference": {"type": "payment", "id": str(payment.pk)}}
     for bucket, amount in (("main", payment.credits), ("bonus", payment.bonus_credits)):
         if amount:
@@ -217,7 +226,7 @@ def _settle_credits(payment: Payment, session: CheckoutSession | None, subscript
         payment.changes += 1
         _take_back(payment, due) if due > 0 else _give_again(payment, -due)
         payment.save()
-    is_back = payment.disputed or payment.refunded_amount >= payment.amount
+    is_back = payment.disputed or _is_given_back(payment)
     if not is_back or payment.gone_back_at:
         return
     payment.gone_back_at = timezone.now()
@@ -230,7 +239,7 @@ def _settle_credits(payment: Payment, session: CheckoutSession | None, subscript
 def _owed(payment: Payment) -> Decimal:
     """The credits that should have gone back by now: in proportion to the money."""
     whole = payment.credits + payment.bonus_credits
-    if payment.disputed or payment.refunded_amount >= payment.amount:
+    if payment.disputed or _is_given_back(payment):
         return whole
     share = whole * payment.refunded_amount / payment.amount
     return share.quantize(SMALLEST, ROUND_HALF_UP)

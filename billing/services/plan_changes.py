@@ -26,6 +26,7 @@ from billing.services.following import follow_root
 from billing.services.subscriptions import credits_of_going_over, end
 from common import audit
 from common.errors import Conflict, NotFound, ProviderFailed, Unavailable, ValidationProblem
+from common.models import AuditEntry
 
 Live = Subscription.Status
 
@@ -128,17 +129,13 @@ def preview_change(*, organization_id: uuid.UUID, actor: User, plan: str, billin
     subscription = _present(organization_id, actor)
     target, price, provider = _target(subscription, plan, billing_period)
     change = _change(subscription, target, price, key="preview")
-    if "change_plan" in provider.abilities:
-        shown = _ask(lambda: provider.preview_change(change))
-        due, after, currency, at = shown.due_now, shown.next_amount, shown.currency, shown.next_at
-    else:
-        due, after, currency, at = 0, price.amount, price.currency, subscription.current_period_end
+    shown = _ask(lambda: provider.preview_change(change))
     return {
         "plan": target.name,
         "billing_period": price.billing_period,
-        "due_now": money_fields(due, currency),
-        "next_amount": money_fields(after, currency),
-        "next_at": at,
+        "due_now": money_fields(shown.due_now, shown.currency),
+        "next_amount": money_fields(shown.next_amount, shown.currency),
+        "next_at": shown.next_at,
         "credits_now": credits_of_going_over(subscription, target),
         "monthly_credits": target.monthly_credits,
     }
@@ -151,12 +148,19 @@ def change_plan(*, organization_id: uuid.UUID, actor: User, plan: str, key: str,
     Conflict (no subscription, this plan already), Unavailable, ProviderFailed.
     """
     subscription = _present(organization_id, actor)
+    if _was_done(subscription, plan, key):
+        return Change(_followed(subscription), "")
     target, price, provider = _target(subscription, plan, billing_period)
     change = _change(subscription, target, price, key)
     address = _ask(lambda: provider.change_plan(change))
-    data = {"from": subscription.plan.name, "to": target.name}
+    data = {"from": subscription.plan.name, "to": target.name, "key": key}
     audit.record(actor=actor, action="subscription.change", target=subscription, data=data)
     return Change(_followed(subscription), address)
+
+
+def _was_done(subscription: Subscription, plan: str, key: str) -> bool:
+    done = AuditEntry.objects.filter(target_type=subscription._meta.label_lower, target_id=str(subscription.pk))
+    return done.filter(action="subscription.change", data__key=key, data__to=plan).exists()
 
 
 def _target(subscription: Subscription, plan: str, billing_period: str) -> tuple[Plan, Price, Provider]:
@@ -166,6 +170,10 @@ def _target(subscription: Subscription, plan: str, billing_period: str) -> tuple
     if target is None:
         raise ValidationProblem(errors={"plan_id": ["There is no such plan for sale."]})
     provider = _provider_of(subscription)
+    if "change_plan" not in provider.abilities:
+        raise Conflict(
+            f"With {provider.title} a plan can't be changed while it runs. Cancel it, and take the other when it ends."
+        )
     period = billing_period or subscription.billing_period
     price = price_with(prices_of(target, period, recurring=True), provider, subscription.currency)
     if price is None:

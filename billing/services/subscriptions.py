@@ -133,7 +133,7 @@ def _price_of(subscription: Subscription, state: SubscriptionState) -> Price | N
 def _go_over(subscription: Subscription, plan: Plan) -> None:
     """To another plan in mid-month: its credits come at once for the days that are left, less what the old one gave."""
     amount = credits_of_going_over(subscription, plan)
-    subscription.plan, subscription.next_plan = plan, None
+    subscription.plan = plan
     if amount:
         _grant(subscription, amount, f"{plan.title}: the rest of this month", _over(subscription, plan))
     notices.plan_changed(subscription)
