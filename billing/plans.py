@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F
 from django.utils import timezone
 
 from accounts import registry
@@ -36,13 +36,20 @@ UNKNOWN = Tier("trial", "Trial", 0, False, None, 2)
 
 
 def live_subscription(organization_id: uuid.UUID) -> Subscription | None:
-    rows = Subscription.objects.filter(organization_id=organization_id, status__in=Subscription.LIVE)
-    subscription = rows.select_related("plan").first()
+    subscription = _latest(organization_id)
     return subscription if subscription and holds(subscription) else None
+
+
+def _latest(organization_id: uuid.UUID) -> Subscription | None:
+    """The one that runs, else the last that did."""
+    rows = Subscription.objects.filter(organization_id=organization_id).select_related("plan")
+    return rows.order_by(F("ended_at").desc(nulls_first=True), "-id").first()
 
 
 def holds(subscription: Subscription) -> bool:
     """Whether it still gives its plan, though a sweep may not have ended it yet."""
+    if subscription.status not in Subscription.LIVE:
+        return False
     now = timezone.now()
     if subscription.status == Subscription.Status.PAST_DUE:
         return subscription.grace_until is None or subscription.grace_until > now
@@ -119,28 +126,25 @@ def _loaded(body: bytes) -> dict[str, Any]:
 
 
 def _read(organization_id: uuid.UUID) -> dict[str, Any]:
-    subscription = live_subscription(organization_id)
-    plan = subscription.plan if subscription else Plan.objects.filter(name=FREE).first()
+    latest = _latest(organization_id)
+    running = latest if latest and holds(latest) else None
+    plan = running.plan if running else Plan.objects.filter(name=FREE).first()
     tier = UNKNOWN if plan is None else _tier(plan)
-    return {"subscription": _data(organization_id, subscription), "tier": asdict(tier)}
+    past = latest.status if latest and latest.ended_at else "none"
+    return {"subscription": _data(organization_id, running, past), "tier": asdict(tier)}
 
 
 def _tier(plan: Plan) -> Tier:
     return Tier(plan.name, plan.title, plan.rank, plan.is_premium, plan.generations_per_day, plan.generations_in_all)
 
 
-def _data(organization_id: uuid.UUID, subscription: Subscription | None) -> dict[str, Any]:
+def _data(organization_id: uuid.UUID, subscription: Subscription | None, past: str) -> dict[str, Any]:
+    """`past` is what became of the last one, where none runs."""
     if subscription is None:
-        last = (
-            Subscription.objects.filter(Q(ended_at__isnull=False), organization_id=organization_id)
-            .order_by("-id")
-            .values_list("status", flat=True)
-            .first()
-        )
         return {
             "plan": FREE,
             "provider": None,
-            "status": last or "none",
+            "status": past,
             "current_period_end": None,
             "cancel_at_period_end": False,
             "organization": str(organization_id),

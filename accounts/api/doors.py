@@ -89,7 +89,7 @@ class MeOutput(serializers.Serializer):
 
 def signed_in_response(signed_in: SignedIn, status: int = 200) -> Response:
     body = {
-        "user": selectors.user_data(signed_in.user),
+        "user": selectors.user_data(signed_in.user, signed_in.organization_id),
         "access": signed_in.access,
         "refresh": signed_in.refresh,
     }

@@ -32,6 +32,7 @@ class SignedIn:
     user: User
     access: str
     refresh: str
+    organization_id: uuid.UUID
 
 
 def check_password(*, email: str, password: str) -> User:
@@ -98,7 +99,7 @@ def _save(session: AuthSession) -> None:
 
 def _pair(user: User, session_id: uuid.UUID, refresh_token: RefreshToken) -> SignedIn:
     claims = Claims(user.pk, session_id, personal_organization_id(user.pk), user.role)
-    return SignedIn(user, str(AccessToken.for_claims(claims)), str(refresh_token))
+    return SignedIn(user, str(AccessToken.for_claims(claims)), str(refresh_token), claims.organization_id)
 
 
 def _admit(user: User) -> Any:

@@ -13,6 +13,7 @@ import orjson
 
 LEDGER_APPS = [
     "billing",
+    "notifications",
     "accounts",
     "common",
     "django.contrib.auth",

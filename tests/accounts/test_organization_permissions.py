@@ -7,8 +7,9 @@ import pytest
 from django.db import transaction
 
 from tests.accounts.company import call, token_of
-from tests.hostile.conftest import check_problem, rows
+from tests.hostile.conftest import check_problem
 from tests.hostile.doors import api_doors
+from tests.tables import contents
 
 pytestmark = pytest.mark.django_db
 
@@ -100,14 +101,14 @@ def test_everybody_at_every_operation(company, operations, staff, operation):
     failures = []
     for who, expected in zip(WHO, TABLE[operation], strict=True):
         with transaction.atomic():  # what one person did does not meet the next
-            before = rows()
+            before = contents()
             send = getattr(call(people[who]), method)
             response = send(path) if body is None else send(path, body)
             if response.status_code != expected:
                 failures.append(f"{who}: {response.status_code}, not {expected}: {response.content!r}")
             if expected >= 400:
                 check_problem(response)
-                if rows() != before:
+                if contents() != before:
                     failures.append(f"{who}: something was changed")
             transaction.set_rollback(True)
     assert failures == []

@@ -15,8 +15,9 @@ from common.models import OutgoingMail
 from config import csp
 from tests.accounts.conftest import PASSWORD
 from tests.accounts.elsewhere import SITES, WITH_ADDRESS
-from tests.hostile.conftest import rows, unchanged
+from tests.hostile.conftest import unchanged
 from tests.standins.identity_server import NILS, UMA, VERA, VICTOR
+from tests.tables import contents
 
 pytestmark = pytest.mark.django_db
 
@@ -186,11 +187,11 @@ def test_a_replayed_code_is_refused(browser, identity):
     address = other.begin("google")
     state = parse_qs(urlsplit(address).query)["state"][0]
     code = parse_qs(urlsplit(back).query)["code"][0]
-    before = rows()
+    before = contents()
     response = other.client.get(f"/sign-in/with/google/callback?{urlencode({'code': code, 'state': state})}")
     assert response.status_code == 400
     assert "start again" in response.content.decode()
-    assert without_sessions(before, rows()) == set()
+    assert without_sessions(before, contents()) == set()
     assert other.user is None
 
 

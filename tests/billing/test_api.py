@@ -407,7 +407,7 @@ class TestMe:
             "cancel_at_period_end": False,
             "organization": str(owner.organization_id),
         }
-        assert body["limits"] == {"tier": "free", "generations_per_day": 50}
+        assert body["limits"] == {"tier": "free", "generations_per_day": 50, "generations_in_all": None}
 
     def test_a_site_may_give_no_welcome_credits(self, settings, join, api):
         settings.SIGN_UP_CREDITS, settings.SIGN_UP_FREE_MESSAGES = 0, 0

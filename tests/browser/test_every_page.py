@@ -127,8 +127,7 @@ def sandbox_checkout(customer_id):
 
 def test_the_page_of_the_api(window, watch):
     page = window()
-    page.goto("/api/docs")
-    page.get_by_role("button", name="GET /api/wallet", exact=True).click()
+    page.goto("/api/docs#/wallet/wallet_read")  # of the many operations, the page draws those that are in view
     page.locator(".opblock.is-open").get_by_role("button", name="Try it out").click()
     watch.forgive("status of 401")
     page.get_by_role("button", name="Execute").click()

@@ -62,7 +62,7 @@ def test_the_corner_counts_free_messages_and_then_the_balance(window, mira, talk
         expect(stage.corner.locator("[data-corner-figure]")).to_have_text(left)
     stage.corner.click()
     expect(page.locator(".account__total")).to_contain_text("19.8")
-    expect(page.locator(".entry__amount")).to_have_text(["0", "−0.1", "0", "−0.1", "+20"])
+    expect(page.locator(".entry__amount")).to_have_text(["−0.1", "−0.1", "+20"])
 
 
 def test_without_credits_a_line_waits_until_there_are_some(window, mira, talk):

@@ -53,7 +53,9 @@ def test_a_script_imports_only_files_that_are_there(path: Path) -> None:
 
 @pytest.mark.parametrize("path", STYLES, ids=_name)
 def test_a_style_uses_only_tokens_that_are_there_and_no_colours_of_its_own(path: Path) -> None:
-    tokens = set(re.findall(r"(--[a-z0-9-]+):", (ROOT / "static/css/tokens.css").read_text()))
+    # a page of the console has the names of Django's admin, which console.css gives them
+    source = ROOT / "static/css" / ("console.css" if path.name == "finance.css" else "tokens.css")
+    tokens = set(re.findall(r"(--[a-z0-9-]+):", source.read_text()))
     text = path.read_text()
     used = set(re.findall(r"var\((--[a-z0-9-]+)\)", text))
     assert used <= tokens | set(re.findall(r"(--[a-z0-9-]+):", text))

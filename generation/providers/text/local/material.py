@@ -84,7 +84,7 @@ class _Block:
 def _material(
     name: str, description: str, personality: str, scenario: str, greeting: str, examples: str, block: _Block
 ) -> Material:
-    own = _CHAR.sub(name, "\n".join((description, scenario)))
+    own = _named(name, "\n".join((description, scenario)))
     facts = list(_facts(own, name))
     lines = [*_from_block(block.data, name), *_from_examples(examples, name)]
     lines += [Line("fact", fact, stems(fact)) for fact in facts]
@@ -97,8 +97,8 @@ def _material(
         lines=tuple(unique),
         weight=_weights(unique),
         introduction=facts[0] if facts else "",
-        place=_place(_CHAR.sub(name, scenario)),
-        traits=_one_line(_CHAR.sub(name, personality)),
+        place=_place(_named(name, scenario)),
+        traits=_one_line(_named(name, personality)),
     )
 
 
@@ -179,8 +179,12 @@ def as_direction(text: str) -> str:
     return f"*{text.strip('()').strip()}*" if text else ""
 
 
+def _named(name: str, text: str) -> str:
+    return _CHAR.sub(lambda _: name, text)  # a function, as a name may have backslashes in it
+
+
 def _spoken(text: str, name: str) -> str:
-    return _USER.sub("{{user}}", _CHAR.sub(name, text.strip()))
+    return _USER.sub("{{user}}", _named(name, text.strip()))
 
 
 def _texts(value: object) -> list[str]:
