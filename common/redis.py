@@ -28,10 +28,11 @@ UNREAD_AT_MOST = 100
 
 @functools.cache
 def client() -> redis.Redis:
-    """For request paths: fails within a second when Redis is away, so that what can go on without it goes on."""
+    """For request paths: fails at once when Redis is away, so that what can go on without it goes on. A machine under load
+    may take its time to connect, which is not the same."""
     return redis.Redis.from_url(
         settings.REDIS_URL,
-        socket_connect_timeout=1,
+        socket_connect_timeout=3,
         socket_timeout=5,
         retry=Retry(ExponentialBackoff(base=0.02, cap=0.1), 1),
         retry_on_error=[RedisConnectionError],

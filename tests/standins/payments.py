@@ -194,6 +194,7 @@ class PaymentServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # headers and body go separately, and the second would wait 40 ms
 
             def _serve(self) -> None:
                 url = urlsplit(self.path)
