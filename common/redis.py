@@ -28,8 +28,10 @@ UNREAD_AT_MOST = 100
 
 @functools.cache
 def client() -> redis.Redis:
-    """For request paths: fails at once when Redis is away, so that what can go on without it goes on. A machine under load
-    may take its time to connect, which is not the same."""
+    """For request paths: fails at once when Redis is away, so that what can go on without it goes on.
+
+    A machine under load may take its time to connect, which is not the same.
+    """
     return redis.Redis.from_url(
         settings.REDIS_URL,
         socket_connect_timeout=3,
