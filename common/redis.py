@@ -38,7 +38,7 @@ def client() -> redis.Redis:
         socket_timeout=5,
         retry=Retry(ExponentialBackoff(base=0.02, cap=0.1), 1),
         retry_on_error=[RedisConnectionError],
-        max_connections=200,
+        # no limit: the pool counts the lines of threads that are gone, and would refuse those that come
     )
 
 

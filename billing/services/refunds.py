@@ -49,7 +49,10 @@ def _request(payment_id: uuid.UUID, actor: User, reason: str, amount: int | None
         _require_own(payment, actor)
     if payment.status not in REFUNDABLE:
         raise Conflict("Only a payment that was received, and is not contested, can go back.")
-    rest = payment.amount - payment.refunded_amount
+    done = sum(payment.refunds.filter(status=Status.SUCCEEDED).values_list("amount", flat=True))
+    rest = payment.amount - max(payment.refunded_amount, done)
+    if rest <= 0:
+        raise Conflict("All of it went back already.")
     amount = rest if amount is None else amount
     if not 0 < amount <= rest:
         raise ValidationProblem(errors={"amount": [f"At most {rest} can go back."]})
