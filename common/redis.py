@@ -24,6 +24,9 @@ Command = tuple[Any, ...]
 # A connection that answered so short a while ago is not one that Redis has closed meanwhile.
 FRESH_SECONDS = 1.0
 UNREAD_AT_MOST = 100
+# The library's own limit is 100, which counts the lines of threads that are gone, and would refuse those that come;
+# how many there may be is bounded by threads and by replies at once.
+CONNECTIONS_AT_MOST = 100_000
 
 
 @functools.cache
@@ -38,7 +41,7 @@ def client() -> redis.Redis:
         socket_timeout=5,
         retry=Retry(ExponentialBackoff(base=0.02, cap=0.1), 1),
         retry_on_error=[RedisConnectionError],
-        # no limit: the pool counts the lines of threads that are gone, and would refuse those that come
+        max_connections=CONNECTIONS_AT_MOST,
     )
 
 
@@ -151,5 +154,6 @@ def async_client() -> redis.asyncio.Redis:
         settings.REDIS_URL,
         socket_connect_timeout=2,
         socket_timeout=None,
+        max_connections=CONNECTIONS_AT_MOST,
         retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
     )

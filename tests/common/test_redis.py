@@ -1,5 +1,6 @@
 """One connection a thread: questions that wait for their answers, and words that nobody waits for."""
 
+import asyncio
 import threading
 from pathlib import Path
 
@@ -65,6 +66,26 @@ def test_each_thread_has_answers_of_its_own():
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_more_threads_than_the_librarys_pool_allows_may_come_and_go():
+    def ask() -> None:
+        answers.extend(redis.ask(("PING",)))
+
+    answers: list[bytes] = []
+    for _ in range(150):
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+    assert answers == [b"PONG"] * 150
+
+
+async def test_more_tasks_than_the_librarys_pool_allows_may_ask_at_once():
+    client = redis.async_client()
+    try:
+        assert await asyncio.gather(*(client.ping() for _ in range(150))) == [True] * 150
+    finally:
+        await client.aclose()
 
 
 def test_what_is_told_after_a_quiet_while_survives_a_restart_of_redis(tmp_path: Path, settings, monkeypatch):
