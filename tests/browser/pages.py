@@ -31,8 +31,17 @@ def repeated_ids(page: Page) -> list[str]:
     )
 
 
-def is_wider_than_the_window(page: Page) -> bool:
-    return page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+def what_is_wider_than_the_window(page: Page) -> list[str]:
+    """The elements that reach beyond the window's right edge, where the page can be scrolled sideways."""
+    return page.evaluate(
+        """() => {
+            const width = document.documentElement.clientWidth;
+            if (document.documentElement.scrollWidth <= width) return [];
+            return [...document.body.querySelectorAll("*")]
+                .filter((node) => node.getBoundingClientRect().right > width + 0.5)
+                .map((node) => `${Math.round(node.getBoundingClientRect().right)} ${node.outerHTML.slice(0, 160)}`);
+        }"""
+    )
 
 
 def small_targets(page: Page) -> list[str]:
@@ -56,4 +65,5 @@ def check(page: Page) -> None:
     assert page.locator("html").get_attribute("lang") == "en"
     assert page.title().strip()
     assert page.locator("img:not([alt])").count() == 0
-    assert not is_wider_than_the_window(page)
+    wide = what_is_wider_than_the_window(page)
+    assert not wide, wide

@@ -184,7 +184,7 @@ def test_the_page_of_the_finance_desk(window, staff, screen):
     expect(page.get_by_role("heading", name="Waiting for somebody")).to_be_visible()
     assert pages.repeated_ids(page) == []
     assert pages.nameless_controls(page) == []
-    assert not pages.is_wider_than_the_window(page)
+    assert pages.what_is_wider_than_the_window(page) == []
 
 
 def test_the_queue_monitor_works_inside_the_console(window, staff):
