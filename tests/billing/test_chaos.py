@@ -309,9 +309,7 @@ def workers(servers: dict[str, Any], rng: random.Random, own_connections: None) 
         process.communicate(timeout=20)
 
 
-def test_whatever_happens_everything_is_credited_once_and_taken_back_once(
-    servers, rng, staff, join, workers, settings
-):
+def test_whatever_happens_everything_is_credited_once_and_taken_back_once(servers, rng, staff, join, workers, settings):
     settings.RATE_LIMIT_FACTOR = 1000  # all providers tell from one address here
     began = time.monotonic()
     chaos = Chaos(servers, rng, staff)

@@ -331,7 +331,8 @@ def test_every_table_with_a_person_in_it_is_known_here():
 
 def test_who_left_thirty_days_ago_is_found_by_an_index():
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")  # else it depends on how few there are
+        # else the choice depends on how few rows there are
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
         since = timezone.now() - timedelta(days=30)
         due = User.objects.filter(deleted_at__lte=since, anonymised_at=None).order_by("deleted_at").values("pk")[:50]
         assert "user_to_anonymise" in due.explain()

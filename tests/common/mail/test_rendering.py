@@ -2,7 +2,6 @@
 
 import re
 import string
-import uuid
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
