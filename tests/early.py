@@ -24,4 +24,4 @@ if "REDIS_URL" in os.environ:
 
 
 def pytest_addoption(parser: Any) -> None:
-    parser.addoption("--examples", type=int, default=12, help="requests an operation of the API is tried with")
+    parser.addoption("--examples", type=int, default=6, help="requests an operation of the API is tried with")

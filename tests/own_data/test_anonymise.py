@@ -330,9 +330,14 @@ def test_every_table_with_a_person_in_it_is_known_here():
 
 
 def test_who_left_thirty_days_ago_is_found_by_an_index():
+    """Asked of an empty table with the same indexes: the real one's may be too young for the planner in a test run."""
+    since = timezone.now() - timedelta(days=30)
+    due = User.objects.filter(deleted_at__lte=since, anonymised_at=None).order_by("deleted_at").values("pk")[:50]
+    sql, params = due.query.sql_with_params()
     with connection.cursor() as cursor:
-        # else the choice depends on how few rows there are
+        cursor.execute("CREATE TEMPORARY TABLE nobody (LIKE accounts_user INCLUDING INDEXES) ON COMMIT DROP")
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
-        since = timezone.now() - timedelta(days=30)
-        due = User.objects.filter(deleted_at__lte=since, anonymised_at=None).order_by("deleted_at").values("pk")[:50]
-        assert "user_to_anonymise" in due.explain()
+        cursor.execute("EXPLAIN " + sql.replace('"accounts_user"', '"nobody"'), params)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "Index Cond: (deleted_at <=" in plan
+    assert "Sort" not in plan
