@@ -15,7 +15,7 @@ COPY --from=packages /venv /venv
 COPY . .
 # Collecting asks the settings for everything and uses none of it; no secret gets into the image.
 RUN python -m compileall -q . \
-    && install -d -o troupe -g troupe var \
+    && install -d -o troupe -g troupe var var/media var/exports \
     && SECRET_KEY=only-to-build-0123456789-abcdefghij JWT_SECRET=only-to-build-0123456789-abcdefghij \
        ALLOWED_HOSTS=build.invalid PUBLIC_URL=https://build.invalid \
        DATABASE_URL=postgresql://build.invalid REDIS_URL=redis://build.invalid \

@@ -1,7 +1,6 @@
 """Sending an archive: as a whole, or one range of it, so that a broken download goes on where it stopped."""
 
 import io
-import re
 from pathlib import Path
 from typing import IO
 
@@ -10,8 +9,7 @@ from django.http import FileResponse, HttpResponse, HttpResponseBase
 from accounts.models import DataExport
 from accounts.services.exports import file_of
 from common.errors import NotFound
-
-RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+from common.ranges import asked_range
 
 
 def send_export(export: DataExport, wanted: str | None) -> HttpResponseBase:
@@ -31,7 +29,7 @@ def send_export(export: DataExport, wanted: str | None) -> HttpResponseBase:
 
 
 def _respond(file: IO[bytes], size: int, wanted: str | None) -> HttpResponseBase:
-    piece = _range(wanted, size)
+    piece = asked_range(wanted, size)
     if piece is None:
         return FileResponse(file, content_type="application/zip")
     first, last = piece
@@ -43,17 +41,6 @@ def _respond(file: IO[bytes], size: int, wanted: str | None) -> HttpResponseBase
     response.headers["Content-Range"] = f"bytes {first}-{last}/{size}"
     response.headers["Content-Length"] = str(last - first + 1)
     return response
-
-
-def _range(wanted: str | None, size: int) -> tuple[int, int] | None:
-    """First and last byte; the first greater than the last where there are none; None for the whole file."""
-    match = RANGE.fullmatch(wanted.strip()) if wanted else None
-    if match is None or not any(match.groups()):
-        return None
-    first, last = match.groups()
-    if not first:
-        return max(0, size - int(last)), size - 1
-    return int(first), min(int(last), size - 1) if last else size - 1
 
 
 class _Piece(io.RawIOBase):

@@ -41,6 +41,7 @@ def parse(arguments: list[str]) -> Options:
         connections=found.connections,
         replies=100 if quick else 600,
         sign_ins=20 if quick else 250,
+        uploads=6 if quick else 40,
     )
     return Options(
         scenarios=[name for name in SCENARIOS if not only or name in only],

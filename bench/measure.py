@@ -38,6 +38,7 @@ class Effort:
     connections: int
     replies: int
     sign_ins: int
+    uploads: int
 
 
 @dataclass

@@ -16,6 +16,7 @@ from bench.limits import Limit, Limits, once
 from bench.measure import Effort, Repeat, Row, System
 from bench.scenarios import HTTP
 from bench.site import Process, Site
+from bench.upload_rows import UPLOAD, UPLOAD_MEMORY, UPLOAD_PILLOW, UploadRows
 from stack import ROOT
 from stack.services import Services, throwaway
 
@@ -30,6 +31,11 @@ SIGN_IN = "sign_in_timing"
 TIMED = {SIGN_IN: "sign-in refused, known address"}
 LEDGER, BIG_WALLET = "ledger_service", "big_wallet"
 MONEY = {LEDGER: "the service's spend, no HTTP", BIG_WALLET: "balance of 1,000,000 entries"}
+FILES = {
+    UPLOAD: "1 MB JPEG upload",
+    UPLOAD_PILLOW: "1 MB JPEG drawn, no HTTP",
+    UPLOAD_MEMORY: "50 uploads of 10 MB at once",
+}
 SOCKETS = {
     FANOUT: "socket fan-out, 20/s a speaker",
     FANOUT_MOST: "socket fan-out, at most",
@@ -51,8 +57,9 @@ ORDER = (
     "spend",
     "spend_hot",
     *MONEY,
+    *FILES,
 )
-TITLES = {name: scenario.title for name, scenario in HTTP.items()} | SOCKETS | TIMED | MONEY
+TITLES = {name: scenario.title for name, scenario in HTTP.items()} | SOCKETS | TIMED | MONEY | FILES
 SCENARIOS = {name: TITLES[name] for name in ORDER}
 TALKING = range(world.CONVERSATIONS - 49, world.CONVERSATIONS + 1)
 
@@ -100,6 +107,7 @@ class Bench:
         self.site = Site(options.procfile, options.port, self.environ, self.folder)
         self.systems: list[System] = []
         self.rows: list[Row] = []
+        self.files = UploadRows(self.site, self.effort, self._servers)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -124,6 +132,12 @@ class Bench:
             rows = [self._ledger(title)]
         elif name == BIG_WALLET:
             rows = [self._big_wallet(title)]
+        elif name == UPLOAD:
+            rows = [self.files.uploads(title, connections) for connections in (1, 4)]
+        elif name == UPLOAD_PILLOW:
+            rows = [self.files.beside_pillow(title)]
+        elif name == UPLOAD_MEMORY:
+            rows = [self.files.memory(title)]
         elif name in SOCKETS:
             rows = measure.sockets(name, title, self.systems, self.effort, self._servers(), at_most=name == FANOUT_MOST)
         else:

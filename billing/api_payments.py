@@ -89,6 +89,7 @@ class PlanOutput(serializers.Serializer):
     generations_per_day = serializers.IntegerField(allow_null=True)
     generations_in_all = serializers.IntegerField(allow_null=True)
     trial_days = serializers.IntegerField(allow_null=True)
+    storage_mb = serializers.IntegerField(allow_null=True, help_text="files an organisation may keep")
     prices = PriceOutput(many=True)
 
 

@@ -18,12 +18,14 @@ class BillingConfig(AppConfig):
             telling,
         )
         from billing import openapi as _openapi  # noqa: F401  # registers itself
+        from media import registry as media
 
         registry.on_account_created(accounts_parts.welcome)
         registry.add_me_part("wallet", accounts_parts.wallet)
         registry.add_me_part("subscription", accounts_parts.subscription)
         registry.add_me_part("limits", accounts_parts.limits)
         registry.set_plan_reader(plans.plan_of_person)
+        media.set_quota_reader(plans.storage_quota)
         registry.on_organization_created(organizations.open_team_wallet)
         registry.before_organization_deleted(organizations.refuse_while_full)
         registry.set_wallet_reader(organizations.wallet_totals)

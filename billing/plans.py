@@ -2,7 +2,7 @@
 
 import contextlib
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import orjson
@@ -29,10 +29,11 @@ class Tier:
     is_premium: bool
     generations_per_day: int | None
     generations_in_all: int | None
+    storage_mb: int | None = None
 
 
 # a plan nobody knows counts as the smallest
-UNKNOWN = Tier("trial", "Trial", 0, False, None, 2)
+UNKNOWN = Tier("trial", "Trial", 0, False, None, 2, 1024)
 
 
 def live_subscription(organization_id: uuid.UUID) -> Subscription | None:
@@ -64,6 +65,12 @@ def subscription_data(organization_id: uuid.UUID) -> dict[str, Any]:
 
 def tier_of(organization_id: uuid.UUID) -> Tier:
     return Tier(**_kept(organization_id)["tier"])
+
+
+def storage_quota(organization_id: uuid.UUID) -> int | None:
+    """For `media.registry`: bytes that an organisation may keep by its plan; None is no limit."""
+    megabytes = tier_of(organization_id).storage_mb
+    return None if megabytes is None else megabytes * 1024 * 1024
 
 
 def plan_of_person(organization_id: uuid.UUID) -> registry.Plan:
@@ -135,7 +142,7 @@ def _read(organization_id: uuid.UUID) -> dict[str, Any]:
 
 
 def _tier(plan: Plan) -> Tier:
-    return Tier(plan.name, plan.title, plan.rank, plan.is_premium, plan.generations_per_day, plan.generations_in_all)
+    return Tier(**{field.name: getattr(plan, field.name) for field in fields(Tier)})
 
 
 def _data(organization_id: uuid.UUID, subscription: Subscription | None, past: str) -> dict[str, Any]:

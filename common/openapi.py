@@ -32,6 +32,9 @@ PROBLEM = {
             "properties": {name: {"type": "string"} for name in ("id", "scope", "period", "limit", "spent")},
         },
         "resets_at": {"type": "string", "format": "date-time"},
+        "used_bytes": {"type": "integer"},
+        "quota_bytes": {"type": "integer"},
+        "upgrade_url": {"type": "string"},
     },
 }
 PAGE = [

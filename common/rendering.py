@@ -76,10 +76,13 @@ class PlainNegotiation(DefaultContentNegotiation):
 
 
 class ORJSONParser(BaseParser):
+    """`most` bytes a body may have; by default the site's limit."""
+
     media_type = "application/json"
+    most: int | None = None
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        limit = self.most or settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         body = stream.read(limit + 1)  # Django's own check is in `request.body`, which DRF never reads
         if len(body) > limit:
             raise RequestDataTooBig

@@ -27,11 +27,14 @@ from config.wsgi import application as wsgi_application  # noqa: E402
 keep_what_is_loaded()
 
 HTTP_THREADS = 10
+FILE_PATHS, FILE_THREADS, PIECES_AHEAD = ("/media/", "/admin/media/"), 4, 4
 BODY_SECONDS = 30
 WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
 
 # The queue of an answer has no end, so that a thread never waits for who reads slowly; our answers are not that long.
 http = WSGIMiddleware(wsgi_application, workers=HTTP_THREADS, send_queue_size=0)  # type: ignore[arg-type]
+# Files are: a few pieces of each wait in memory, in threads that keep nobody else waiting.
+files = WSGIMiddleware(wsgi_application, workers=FILE_THREADS, send_queue_size=PIECES_AHEAD)  # type: ignore[arg-type]
 websocket = URLRouter([path("ws/", Socket.as_asgi())])
 
 
@@ -48,7 +51,7 @@ async def _http(scope: Any, receive: Any, send: Any) -> None:
     # WSGI would take `X_Forwarded_For` for `X-Forwarded-For`, and a proxy sets only the latter
     scope["headers"] = [header for header in scope["headers"] if b"_" not in header[0]]
     if scope["method"] in WITHOUT_BODY:
-        await http(scope, receive, send)
+        await (files if scope["path"].startswith(FILE_PATHS) else http)(scope, receive, send)
         return
     try:
         async with asyncio.timeout(BODY_SECONDS):

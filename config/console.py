@@ -46,6 +46,13 @@ GROUPS: dict[str, dict[str, str]] = {
         "chat.Member": "group",
         "chat.MessageTrace": "edit_note",
     },
+    "Files": {
+        "media.Asset": "image",
+        "media.StoredContent": "perm_media",
+        "media.Upload": "upload",
+        "media.StorageUse": "hard_drive",
+        "media.StrayFile": "auto_delete",
+    },
     "Money": {
         "billing.Wallet": "account_balance_wallet",
         "billing.Entry": "receipt_long",
@@ -113,6 +120,7 @@ TITLES = {
     "billing.TierUse": "Use of tiers",
     "billing.WebhookEvent": "Webhooks",
     "chat.Variant": "Replies",
+    "media.Asset": "Files",
 }
 
 

@@ -92,12 +92,38 @@ def check_stripe_key(value: str) -> str:
     return value
 
 
+def check_scanner(value: str) -> str:
+    """`tcp://host:3310` or `unix:///path`."""
+    parts = urlsplit(value)
+    if parts.scheme == "tcp" and parts.hostname and parts.port and not parts.path:
+        return value
+    if value and not (parts.scheme == "unix" and not parts.netloc and len(parts.path) > 1):
+        raise ValueError("must be the address of clamd, such as tcp://127.0.0.1:3310 or unix:///run/clamav/clamd.ctl")
+    return value
+
+
+def name_of(what: str, pattern: str) -> AfterValidator:
+    """A name that becomes part of an address and of the policy of pages."""
+
+    def check(value: str) -> str:
+        if value and not re.fullmatch(pattern, value):
+            raise ValueError(f"must be {what}")
+        return value
+
+    return AfterValidator(check)
+
+
 List = Annotated[list[str], NoDecode, BeforeValidator(split_list)]
 Networks = Annotated[List, AfterValidator(check_networks)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Sender = Annotated[str, AfterValidator(check_sender)]
 SigningSecret = Annotated[str, AfterValidator(check_signing_secret)]
 StripeKey = Annotated[str, AfterValidator(check_stripe_key)]
+Scanner = Annotated[str, AfterValidator(check_scanner)]
+Bucket = Annotated[
+    str, name_of("a bucket's name: small letters, digits, dots and hyphens", r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+]
+Region = Annotated[str, name_of("a region's name, such as eu-central-1", r"[a-z0-9-]{1,40}")]
 Web = Annotated[str, address_of("http", "https")]
 Database = Annotated[str, address_of("postgresql", "postgres")]
 Redis = Annotated[str, address_of("redis", "rediss", "unix")]
@@ -189,6 +215,25 @@ class Environment(BaseSettings):
     SELLER_ADDRESS: str = ""
     SELLER_TAX_ID: str = ""
 
+    MEDIA_STORAGE: Literal["local", "s3", "ipfs"] = "local"
+    S3_ENDPOINT: Web = ""
+    S3_REGION: Region = ""
+    S3_BUCKET: Bucket = ""
+    S3_ACCESS_KEY_ID: str = ""
+    S3_SECRET_ACCESS_KEY: str = ""
+    S3_UPLOAD_EXPIRATION: int = Field(3600, ge=60, le=604_800)  # a week is the most that S3 signs
+    CDN_BASE_URL: Web = ""
+    CDN_PURGE_TOKEN: str = ""
+    IPFS_API_URL: Web = ""
+    IPFS_PROJECT_ID: str = ""
+    IPFS_PROJECT_SECRET: str = ""
+    IMAGE_MAX_WIDTH: int = Field(2560, ge=256, le=16_383)  # the most that a WebP can have
+    IMAGE_MAX_HEIGHT: int = Field(2560, ge=256, le=16_383)
+    IMAGE_FORMAT: Literal["webp", "avif"] = "webp"
+    IMAGE_QUALITY: int = Field(85, ge=1, le=100)
+    MEDIA_DECODERS: int = Field(1, ge=1, le=64)
+    CLAMAV_ADDRESS: Scanner = ""
+
     RESEND_API_KEY: str = ""
     RESEND_BASE_URL: Web = "https://api.resend.com"
     RESEND_SIGNING_SECRET: SigningSecret = ""
@@ -245,9 +290,16 @@ PAYMENT_KEYS = {
     "MIDTRANS": ("MIDTRANS_SERVER_KEY",),
     "XENDIT": ("XENDIT_SECRET_KEY", "XENDIT_CALLBACK_TOKEN"),
 }
+# what a storage needs
+STORAGE_KEYS = {
+    "s3": ("S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"),
+    "ipfs": ("IPFS_API_URL",),
+}
+ALL_OR_NONE = [*PAYMENT_KEYS.values(), STORAGE_KEYS["s3"], ("IPFS_PROJECT_ID", "IPFS_PROJECT_SECRET")]
 # where the one is given, the other must be too
 KEY_PAIRS = [
-    *((given, needed) for names in PAYMENT_KEYS.values() for given in names for needed in names if given != needed),
+    *((given, needed) for names in ALL_OR_NONE for given in names for needed in names if given != needed),
+    ("IPFS_PROJECT_ID", "IPFS_API_URL"),
     *((f"{site}_CLIENT_ID", f"{site}_CLIENT_SECRET") for site in SIGN_IN_SITES),
     *((f"{site}_CLIENT_SECRET", f"{site}_CLIENT_ID") for site in SIGN_IN_SITES),
     ("LOCAL_IDENTITY_URL", "LOCAL_IDENTITY_SECRET"),
@@ -270,14 +322,21 @@ def load_environment(environ: Mapping[str, str] = os.environ) -> Environment:
         problems += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
     if values.get("TEXT_BASE_URL") and not values.get("TEXT_MODEL"):
         problems.append("TEXT_MODEL: must name the model of the server at TEXT_BASE_URL")
-    problems += [
-        f"{needed}: must be set where {given} is"
-        for given, needed in KEY_PAIRS
-        if values.get(given) and not values.get(needed)
-    ]
+    problems += _missing(values)
     if problems:
         raise ConfigurationError("Troupe can't start with this environment:\n  - " + "\n  - ".join(problems))
     return environment
+
+
+def _missing(values: Mapping[str, str]) -> list[str]:
+    """What is needed by what is given, each variable once."""
+    storage = values.get("MEDIA_STORAGE", "")
+    needs = [(needed, f"MEDIA_STORAGE is {storage}") for needed in STORAGE_KEYS.get(storage, ())]
+    needs += [(needed, f"{given} is") for given, needed in KEY_PAIRS if values.get(given)]
+    reasons: dict[str, str] = {}
+    for needed, reason in needs:
+        reasons.setdefault(needed, reason)
+    return [f"{needed}: must be set where {why}" for needed, why in reasons.items() if not values.get(needed)]
 
 
 def _read(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -344,5 +403,7 @@ PRODUCTION_RULES: list[Rule] = [
     ("RATE_LIMIT_FACTOR", "must not be above 1 in production", _is_closed_factor),
     *((f"{site}_BASE_URL", "must begin with https:// where it is set", _is_unset_or_https) for site in SIGN_IN_SITES),
     *((f"{name}_BASE_URL", "must begin with https:// where it is set", _is_unset_or_https) for name in PAYMENT_KEYS),
+    ("S3_ENDPOINT", "must begin with https:// where it is set", _is_unset_or_https),
+    ("CDN_BASE_URL", "must begin with https:// where it is set", _is_unset_or_https),
     ("LOCAL_IDENTITY_URL", "must not be set: whoever asks for it is let in", _is_unset),
 ]

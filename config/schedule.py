@@ -8,6 +8,7 @@ import billing.tasks
 import characters.tasks
 import common.mail.tasks
 import common.tasks
+import media.tasks
 import notifications.tasks
 
 # function, queue, seconds between runs
@@ -29,6 +30,9 @@ SCHEDULE = [
     (accounts.tasks.write_last_used_keys, "low", 30),
     (accounts.tasks.sweep_exports, "low", 60),
     (accounts.tasks.anonymise_deleted, "low", 600),
+    (media.tasks.delete_strays, "media", 60),
+    (media.tasks.sweep_clips, "media", 30),
+    (media.tasks.forget_uploads, "low", 3600),
     (notifications.tasks.forget_old, "low", 86_400),
     (common.mail.tasks.sweep, "mail", 15),
     (common.mail.tasks.forget, "low", 86_400),

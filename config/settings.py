@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import dj_database_url
 from csp.constants import NONE, SELF
@@ -168,6 +169,7 @@ CACHES = {"default": {"BACKEND": "common.cache.SharedRedisCache", "LOCATION": RE
 
 RQ_QUEUE_NAMES = ["high", "default", "low", "media", "webhooks", "mail", "events"]
 RQ_QUEUES = {name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 600} for name in RQ_QUEUE_NAMES}
+RQ_QUEUES["media"]["DEFAULT_TIMEOUT"] = 7200  # longer than the longest clip may take to convert
 JOB_RETRIES, JOB_RETRY_SECONDS = 2, [5, 10]  # three tries in all
 JOB_RESULT_SECONDS, JOB_FAILURE_SECONDS = 86_400, 604_800
 RQ = {"JOB_CLASS": "common.jobs.TracedJob"}
@@ -275,8 +277,7 @@ RATE_LIMIT_BANS = IN_PRODUCTION
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # a JSON body; uploads have their own limits
 FILE_UPLOAD_HANDLERS = [
     "media.uploads.LimitedUpload",
-    "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+    "media.uploads.DiskUpload",
 ]
 
 SPECTACULAR_SETTINGS = {
@@ -300,6 +301,9 @@ SPECTACULAR_SETTINGS = {
         "AuthorKindEnum": ["user", "character"],
         "ConversationKindEnum": "chat.models.Conversation.Kind",
         "EntryKindEnum": "billing.models.Kind",
+        "FilePurposeEnum": "media.models.Purpose",
+        "FileStatusEnum": "media.models.StoredContent.Status",
+        "FileVisibilityEnum": "media.models.Visibility",
         "InvitationRoleEnum": [("admin", "Admin"), ("member", "Member")],
         "MemberRoleEnum": "accounts.models.Membership.Role",
         "PaymentStatusEnum": "billing.models.Payment.Status",
@@ -308,6 +312,7 @@ SPECTACULAR_SETTINGS = {
         "CheckoutStatusEnum": "billing.models.CheckoutSession.Status",
         "RefundStatusEnum": "billing.models.Refund.Status",
         "ReplyStatusEnum": "chat.models.Status",
+        "VisibilityEnum": "characters.models.Visibility",
     },
 }
 
@@ -390,6 +395,38 @@ DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 # Ours make the same tables at once. After taking a newer dj-stripe: `make manage ARGS="makemigrations djstripe"`.
 MIGRATION_MODULES = {"djstripe": "config.djstripe.migrations"}
 
+# --- files --------------------------------------------------------------------------------------------------------
+
+MEDIA_ROOT = DATA_DIR / "media"
+MEDIA_STORAGE = env.MEDIA_STORAGE  # where new files go
+# name -> its block of settings: every storage that this site can reach, as files may be on their way between them
+MEDIA_STORAGES: dict[str, dict[str, Any]] = {"local": {}}
+S3_ORIGIN = ""
+if env.S3_BUCKET:
+    # the bucket is part of Amazon's host names, and of the path anywhere else
+    _region = env.S3_REGION or "us-east-1"
+    S3_ORIGIN = env.S3_ENDPOINT or f"https://{env.S3_BUCKET}.s3.{_region}.amazonaws.com"
+    MEDIA_STORAGES["s3"] = {
+        "ENDPOINT": env.S3_ENDPOINT.rstrip("/") or f"https://s3.{_region}.amazonaws.com",
+        "ADDRESSING": "path" if env.S3_ENDPOINT else "virtual",
+        "REGION": _region,
+        "BUCKET": env.S3_BUCKET,
+        "ACCESS_KEY_ID": env.S3_ACCESS_KEY_ID,
+        "SECRET_ACCESS_KEY": env.S3_SECRET_ACCESS_KEY,
+    }
+if env.IPFS_API_URL:
+    MEDIA_STORAGES["ipfs"] = {
+        "API_URL": env.IPFS_API_URL.rstrip("/"),
+        "PROJECT_ID": env.IPFS_PROJECT_ID,
+        "PROJECT_SECRET": env.IPFS_PROJECT_SECRET,
+    }
+S3_UPLOAD_EXPIRATION = env.S3_UPLOAD_EXPIRATION  # seconds
+CDN_BASE_URL, CDN_PURGE_TOKEN = env.CDN_BASE_URL.rstrip("/"), env.CDN_PURGE_TOKEN
+IMAGE_MAX_WIDTH, IMAGE_MAX_HEIGHT = env.IMAGE_MAX_WIDTH, env.IMAGE_MAX_HEIGHT
+IMAGE_FORMAT, IMAGE_QUALITY = env.IMAGE_FORMAT, env.IMAGE_QUALITY
+MEDIA_DECODERS = env.MEDIA_DECODERS  # pictures that one process draws at once
+CLAMAV_ADDRESS = env.CLAMAV_ADDRESS
+
 # --- text providers -----------------------------------------------------------------------------------------------
 
 OPENAI_BACKEND = "generation.providers.text.openai.OpenAIText"
@@ -451,7 +488,6 @@ STORAGES = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
-MEDIA_ROOT = DATA_DIR / "media"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -469,13 +505,18 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
 
+# pages show files from there, and send them there
+MEDIA_ORIGINS = [
+    f"{url.scheme}://{url.netloc.rpartition('@')[2]}" for url in map(urlsplit, filter(None, (CDN_BASE_URL, S3_ORIGIN)))
+]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF],
         "style-src": [SELF],
-        "img-src": [SELF, "data:", "blob:"],
-        "connect-src": [SELF],
+        "img-src": [SELF, "data:", "blob:", *MEDIA_ORIGINS],
+        "media-src": [SELF, *MEDIA_ORIGINS],
+        "connect-src": [SELF, *MEDIA_ORIGINS],
         "font-src": [SELF],
         "object-src": [NONE],
         "base-uri": [SELF],

@@ -38,6 +38,8 @@ MAY: dict[str, tuple[str, ...]] = {
         "characters.change_character",  # take down and restore
         *_view("chat.conversation", "chat.member", "chat.message", "chat.variant", "chat.messagetrace"),
         "chat.change_variant",  # stop a reply
+        *_view("media.asset", "media.storedcontent"),
+        "media.change_asset",  # take down and put back
         *_view("common.auditentry"),
     ),
     "support": (
@@ -53,6 +55,7 @@ MAY: dict[str, tuple[str, ...]] = {
         "common.change_outgoingmail",  # send again
         "common.change_mailsuppression",  # lift one
         *_view("notifications.notification"),
+        *_view("media.asset", "media.storedcontent", "media.upload", "media.storageuse"),
         *_view("billing.wallet"),
     ),
     "finance": (

@@ -5,9 +5,12 @@ class MediaConfig(AppConfig):
     name = "media"
 
     def ready(self) -> None:
-        from accounts import registry
-        from media import selectors, services
+        from accounts import registry as accounts
+        from media import registry, selectors
+        from media.services import assets, avatars
 
-        registry.set_avatar_reader(selectors.avatar_url)
-        registry.on_avatar_dropped(services.delete_on_commit)
-        registry.add_export_part("picture", selectors.export_picture, says="Your picture.")
+        accounts.set_avatar_reader(selectors.avatar_url)
+        accounts.on_avatar_dropped(avatars.forget)
+        accounts.on_account_anonymised(assets.delete_of_person)
+        accounts.add_export_part("files", selectors.export_files, says="Your files: pictures, video and audio.")
+        registry.on_asset_deleted(avatars.let_go)

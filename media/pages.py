@@ -5,15 +5,16 @@ import uuid
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.storage import default_storage
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from common.errors import NotFound, Problem
 from common.ratelimits import Gate
-from media import services
-from media.uploads import refuse_large, the_picture
+from media import serving
+from media.services import avatars
+from media.uploads import refuse_large, the_file
 
 YEAR = 365 * 86_400
 
@@ -39,12 +40,18 @@ def avatar(request: HttpRequest, picture_id: uuid.UUID) -> HttpResponse:
 
 
 def _key(picture_id: uuid.UUID) -> str:
-    return f"{services.AVATARS}/{picture_id}.webp"
+    return f"{avatars.BEFORE_ASSETS}{picture_id}.webp"
 
 
 def _me(request: HttpRequest) -> uuid.UUID:
     assert isinstance(request.user, User)
     return request.user.pk
+
+
+@require_safe
+def file(request: HttpRequest, key: str) -> HttpResponseBase:
+    """Any other file of somebody's: see `media.serving`."""
+    return serving.answer(request, key)
 
 
 @require_POST
@@ -54,8 +61,7 @@ def set_picture(request: HttpRequest) -> HttpResponse:
     try:
         Gate(who=str(request.user.pk), preset="upload", write=True).enter()
         refuse_large(request.META.get("CONTENT_LENGTH") or "")
-        data = the_picture(request.content_type or "", request.FILES)
-        services.set_profile_picture(user_id=_me(request), data=data)
+        avatars.set_profile_picture(user_id=_me(request), file=the_file(request.content_type or "", request.FILES))
         messages.success(request, "Your new picture is up.")
     except Problem as problem:
         messages.error(request, " ".join((problem.errors or {}).get("file", [])) or problem.detail)
@@ -66,6 +72,6 @@ def set_picture(request: HttpRequest) -> HttpResponse:
 @login_required
 def remove_picture(request: HttpRequest) -> HttpResponse:
     Gate(who=str(request.user.pk), preset="api", write=True).enter()
-    services.remove_profile_picture(user_id=_me(request))
+    avatars.remove_profile_picture(user_id=_me(request))
     messages.success(request, "Your picture is off.")
     return redirect("account_profile")

@@ -94,7 +94,7 @@ class PlanAdmin(CatalogueAdmin):
     fieldsets = (
         (None, {"fields": ("name", "title", "description", "features", "rank", "is_active")}),
         ("What comes with it", {"fields": ("monthly_credits", "carry_over", "is_premium")}),
-        ("What it allows", {"fields": ("generations_per_day", "generations_in_all", "trial_days")}),
+        ("What it allows", {"fields": ("generations_per_day", "generations_in_all", "storage_mb", "trial_days")}),
         ("Record", {"fields": ("id", "created_at", "updated_at")}),
     )
 

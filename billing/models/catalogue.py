@@ -32,6 +32,7 @@ class Plan(BaseModel):
     carry_over = credits_field(default=ZERO, help_text="how many unspent credits of earlier months may stay")
     generations_per_day = models.PositiveIntegerField(null=True, blank=True, help_text="in any 24 hours")
     generations_in_all = models.PositiveIntegerField(null=True, blank=True, help_text="counted when they succeed")
+    storage_mb = models.PositiveIntegerField(null=True, blank=True, help_text="files an organisation may keep, in MB")
     trial_days = models.PositiveSmallIntegerField(null=True, blank=True, help_text="taken once a person, unpaid")
     is_premium = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True, help_text="for sale; who has it keeps it")

@@ -49,6 +49,7 @@ def _plan(plan: Plan, members: list[Provider]) -> dict[str, Any]:
         "generations_per_day": plan.generations_per_day,
         "generations_in_all": plan.generations_in_all,
         "trial_days": plan.trial_days,
+        "storage_mb": plan.storage_mb,
         "prices": _prices(plan, members),
     }
 

@@ -2,16 +2,22 @@
 
 import { toast } from "./toast.js";
 
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    const source = document.getElementById(button.dataset.copy);
-    try {
-      await navigator.clipboard.writeText(source.textContent);
-      toast("Copied.");
-    } catch {
-      getSelection().selectAllChildren(source);
-      toast("Your browser keeps pages from copying. It is selected; please copy it yourself.", { danger: true });
-    }
-  });
+/** Shows the buttons below `root`, for what comes after the page. */
+export function showCopyButtons(root = document) {
+  for (const button of root.querySelectorAll("[data-copy]")) button.hidden = false;
 }
+
+showCopyButtons();
+document.addEventListener("htmx:afterSettle", () => showCopyButtons());
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const source = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    toast("Copied.");
+  } catch {
+    getSelection().selectAllChildren(source);
+    toast("Your browser keeps pages from copying. It is selected; please copy it yourself.", { danger: true });
+  }
+});

@@ -40,6 +40,7 @@ function firstFieldError(problem) {
 
 function seconds(value) {
   const whole = Math.max(1, Math.ceil(Number(value) || 1));
+  if (whole > 90) return `${Math.ceil(whole / 60)} minutes`;
   return whole === 1 ? "a second" : `${whole} seconds`;
 }
 

@@ -26,7 +26,7 @@ SCREENS = {
         "viewport": {"width": 320, "height": 568}, "is_mobile": True, "has_touch": True, "color_scheme": "light"
     },
 }  # fmt: skip
-GROUPS = ["People", "Characters", "Conversations", "Money", "Payments", "Stripe", "Machinery"]
+GROUPS = ["People", "Characters", "Conversations", "Files", "Money", "Payments", "Stripe", "Machinery"]
 screens = pytest.mark.parametrize("screen", SCREENS.values(), ids=SCREENS)
 
 
@@ -70,7 +70,7 @@ def test_the_pages_a_member_sees(window, mira, talk, odile, screen):
     invite(mira)
     page = window(mira, **screen)
     paths = ["/", f"/characters/{odile.pk}", "/chats", chat, "/wallet", "/my/characters", "/characters/new"]
-    paths += ["/notifications", "/account/security", "/account/sessions"]
+    paths += ["/notifications", "/account/security", "/account/sessions", "/account", "/files"]
     for path in [*paths, f"/characters/{own.pk}/edit", f"/characters/{own.pk}/delete"]:
         page.goto(path)
         expect(page.locator("h1")).to_be_attached()
@@ -94,7 +94,16 @@ def test_the_pages_a_payer_sees(window, mira, screen):
 @screens
 def test_the_pages_that_are_empty_at_first(window, join, screen):
     page = window(join(), **screen)
-    for path in ("/chats", "/my/characters", "/notifications", "/wallet/plan", "/wallet/payments", "/wallet/invoices"):
+    for path in (
+        "/chats",
+        "/my/characters",
+        "/notifications",
+        "/files",
+        "/files?kind=video",
+        "/wallet/plan",
+        "/wallet/payments",
+        "/wallet/invoices",
+    ):
         page.goto(path)
         pages.check(page)
 

@@ -1,5 +1,6 @@
 """The Content-Security-Policy: strict, but for the paths that stand here."""
 
+import json
 import re
 import uuid
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ STRICT = {
     "script-src": "'self'",
     "style-src": "'self'",
     "img-src": "'self' data: blob:",
+    "media-src": "'self'",
     "connect-src": "'self'",
     "font-src": "'self'",
     "object-src": "'none'",
@@ -22,6 +24,14 @@ STRICT = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
 }
+S3 = {
+    "MEDIA_STORAGE": "s3",
+    "S3_REGION": "eu-central-1",
+    "S3_BUCKET": "troupe-files",
+    "S3_ACCESS_KEY_ID": "AKIDTROUPE",
+    "S3_SECRET_ACCESS_KEY": "secret",
+}
+PRINT_POLICY = "import json; from config.settings import *; print(json.dumps(CONTENT_SECURITY_POLICY['DIRECTIVES']))"
 EXAMPLES = {"uuid": str(uuid.UUID(int=7)), "str": "x", "int": "1", "path": "x", "slug": "x"}
 
 
@@ -86,6 +96,32 @@ def test_only_the_queue_monitor_may_do_that(db, staff):
         "script-src": "'self' 'unsafe-eval' 'unsafe-inline'",
         "style-src": "'self' 'unsafe-inline'",
     }
+
+
+@pytest.mark.parametrize(
+    ("environment", "origins"),
+    [
+        ({}, ""),
+        ({"CDN_BASE_URL": "https://cdn.troupe.example/files/"}, " https://cdn.troupe.example"),
+        (S3, " https://troupe-files.s3.eu-central-1.amazonaws.com"),
+        (S3 | {"S3_REGION": ""}, " https://troupe-files.s3.us-east-1.amazonaws.com"),
+        (
+            S3 | {"S3_ENDPOINT": "https://1.r2.example:8443/", "CDN_BASE_URL": "https://cdn.troupe.example"},
+            " https://cdn.troupe.example https://1.r2.example:8443",
+        ),
+        (S3 | {"MEDIA_STORAGE": "local"}, " https://troupe-files.s3.eu-central-1.amazonaws.com"),
+    ],
+)
+def test_files_may_be_shown_from_where_they_are_kept_and_nothing_else_may(run, production, environment, origins):
+    ended = run(production | environment, "-c", PRINT_POLICY)
+    assert ended.returncode == 0, ended.stderr
+    policy = json.loads(ended.stdout)
+    expected = {
+        "img-src": f"'self' data: blob:{origins}",
+        "media-src": f"'self'{origins}",
+        "connect-src": f"'self'{origins}",
+    }
+    assert {name: " ".join(sources) for name, sources in policy.items()} == STRICT | expected
 
 
 def test_the_page_of_the_api_takes_every_file_from_this_site(db):

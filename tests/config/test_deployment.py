@@ -66,6 +66,14 @@ def test_only_known_variables_are_set_and_no_secret_is_among_them(name):
         assert Path(path).name in OURS[name]["secrets"]
 
 
+def test_who_writes_a_file_and_who_reads_it_share_the_folder():
+    for name in ("media", "exports"):
+        assert all(f"{name}:/app/var/{name}" in service["volumes"] for service in OURS.values())
+        assert name in COMPOSE["volumes"]
+        # a volume begins as the folder that it covers, so that folder is the user's
+        assert f" var/{name} " in re.findall(r"install -d -o troupe -g troupe (.+)$", DOCKERFILE, re.MULTILINE)[0]
+
+
 def test_secrets_get_neither_into_git_nor_into_the_image():
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split("\n")
     kept_out = (ROOT / ".dockerignore").read_text(encoding="utf-8").split("\n")

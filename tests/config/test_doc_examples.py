@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import pyvips
 
 from common.models import new_id
 from tests.live import ROOT, LiveSite
@@ -104,3 +105,19 @@ def test_the_commands_of_the_api_guide_work_one_after_another(site, tmp_path):
     assert '"total":"18.5"' in done.stdout
     assert f'"text":"{reply_text()}"' in done.stdout
     assert "x-request-id: my-evening-0001" in done.stdout
+    assert "200 image/webp" in done.stdout
+
+
+def test_the_three_ways_in_of_the_page_on_files_work(site, tmp_path):
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    pyvips.Image.black(40, 30, bands=3).copy(interpretation="srgb").write_to_file(str(tmp_path / "beach.jpg"))
+    (tmp_path / "evening.mp4").write_bytes(b"\x00\x00\x00\x18ftypisom\x00\x00\x00\x00isommp42" + bytes(100_000))
+    script = "".join([*blocks("api-guide.md", "sh")[:2], *blocks("media.md", "sh")[:3]])
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script.replace("http://127.0.0.1:8000", site.url)],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('"status":"ready"') == 2, done.stdout
+    assert done.stdout.count('"status":"processing"') == 1, done.stdout

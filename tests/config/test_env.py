@@ -96,6 +96,25 @@ class TestValues:
             ("RESEND_SIGNING_SECRET", "whsec_"),
             ("RESEND_SIGNING_SECRET", "whsec_not base64"),
             ("SMTP_PORT", "0"),
+            ("MEDIA_STORAGE", "r2"),
+            ("S3_ENDPOINT", "s3.example"),
+            ("S3_REGION", "eu central"),
+            ("S3_UPLOAD_EXPIRATION", "604801"),
+            ("S3_UPLOAD_EXPIRATION", "0"),
+            ("CDN_BASE_URL", "cdn.example"),
+            ("IPFS_API_URL", "127.0.0.1:5001"),
+            ("IMAGE_MAX_WIDTH", "16384"),
+            ("IMAGE_MAX_HEIGHT", "0"),
+            ("IMAGE_FORMAT", "jpeg"),
+            ("IMAGE_QUALITY", "0"),
+            ("IMAGE_QUALITY", "101"),
+            ("MEDIA_DECODERS", "0"),
+            ("CLAMAV_ADDRESS", "127.0.0.1:3310"),
+            ("CLAMAV_ADDRESS", "tcp://127.0.0.1"),
+            ("CLAMAV_ADDRESS", "tcp://127.0.0.1:99999"),
+            ("CLAMAV_ADDRESS", "tcp://:3310"),
+            ("CLAMAV_ADDRESS", "unix://clamd.ctl"),
+            ("CLAMAV_ADDRESS", "http://127.0.0.1:3310"),
             ("EMAIL_FROM", "Troupe"),
             ("EMAIL_FROM", "Troupe <hello>"),
             ("EMAIL_FROM", "Troupe <hello@troupe.example>\nBcc: victim@troupe.example"),
@@ -188,6 +207,8 @@ class TestProduction:
             ("TWITTER_BASE_URL", "http://x.example"),
             ("INTERNAL_API_KEY", "letmein"),
             ("OPERATIONS_TOKEN", "letmein"),
+            ("S3_ENDPOINT", "http://minio.example"),
+            ("CDN_BASE_URL", "http://cdn.example"),
         ],
     )
     def test_what_is_unsafe_is_refused(self, production, name, value):
@@ -254,3 +275,43 @@ class TestTextServer:
     def test_with_it_no_key_is_needed(self):
         env = load_environment({"TEXT_BASE_URL": "http://127.0.0.1:11434/v1", "TEXT_MODEL": "llama"})
         assert (env.TEXT_MODEL, env.TEXT_API_KEY) == ("llama", "")
+
+
+class TestFiles:
+    def test_the_disk_needs_nothing(self):
+        env = load_environment({"MEDIA_STORAGE": "local"})
+        assert (env.MEDIA_STORAGE, env.IMAGE_FORMAT, env.IMAGE_QUALITY) == ("local", "webp", 85)
+        assert (env.IMAGE_MAX_WIDTH, env.IMAGE_MAX_HEIGHT, env.S3_UPLOAD_EXPIRATION) == (2560, 2560, 3600)
+
+    def test_s3_needs_a_bucket_and_both_keys_which_are_named_at_once(self):
+        problems = refused({"MEDIA_STORAGE": "s3"})
+        assert sorted(problems) == [
+            "S3_ACCESS_KEY_ID: must be set where MEDIA_STORAGE is s3",
+            "S3_BUCKET: must be set where MEDIA_STORAGE is s3",
+            "S3_SECRET_ACCESS_KEY: must be set where MEDIA_STORAGE is s3",
+        ]
+        assert refused({"MEDIA_STORAGE": "s3", "S3_BUCKET": "files", "S3_ACCESS_KEY_ID": "x"}) == [
+            "S3_SECRET_ACCESS_KEY: must be set where MEDIA_STORAGE is s3"
+        ]
+        whole = {"MEDIA_STORAGE": "s3", "S3_BUCKET": "files", "S3_ACCESS_KEY_ID": "x", "S3_SECRET_ACCESS_KEY": "y"}
+        assert load_environment(whole).S3_BUCKET == "files"
+
+    def test_half_of_its_keys_is_none_wherever_new_files_go(self):
+        assert names_of(refused({"S3_BUCKET": "files"})) == {"S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"}
+        assert names_of(refused({"S3_ACCESS_KEY_ID": "x"})) == {"S3_BUCKET", "S3_SECRET_ACCESS_KEY"}
+
+    def test_ipfs_needs_its_address(self):
+        assert refused({"MEDIA_STORAGE": "ipfs"}) == ["IPFS_API_URL: must be set where MEDIA_STORAGE is ipfs"]
+        assert load_environment({"MEDIA_STORAGE": "ipfs", "IPFS_API_URL": "http://127.0.0.1:5001"})
+        assert names_of(refused({"IPFS_PROJECT_ID": "x"})) == {"IPFS_PROJECT_SECRET", "IPFS_API_URL"}
+        assert names_of(refused({"IPFS_PROJECT_SECRET": "x", "IPFS_API_URL": "http://127.0.0.1:5001"})) == {
+            "IPFS_PROJECT_ID"
+        }
+
+    @pytest.mark.parametrize("bucket", ["ab", "Files", "files/../other", "files; script-src *", "-files", "f" * 64])
+    def test_what_is_no_buckets_name_gets_into_no_policy(self, bucket):
+        assert "S3_BUCKET" in names_of(refused({"S3_BUCKET": bucket}))
+
+    @pytest.mark.parametrize("address", ["tcp://127.0.0.1:3310", "tcp://clamd:3310", "unix:///run/clamav/clamd.ctl"])
+    def test_where_a_scanner_may_be(self, address):
+        assert address == load_environment({"CLAMAV_ADDRESS": address}).CLAMAV_ADDRESS

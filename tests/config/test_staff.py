@@ -31,6 +31,7 @@ SEES = {
         *("accounts.User", "accounts.AuthSession", "accounts.Block"),
         *("characters.Character", "characters.Lorebook", "characters.Like", "characters.Persona"),
         *("chat.Conversation", "chat.Member", "chat.Message", "chat.Variant", "chat.MessageTrace"),
+        *("media.Asset", "media.StoredContent"),
         "common.AuditEntry",
     },
     "support": {
@@ -38,6 +39,7 @@ SEES = {
         *("accounts.Invitation", "accounts.ApiKey", "accounts.Consent", "accounts.DataExport"),
         *("account.EmailAddress", "socialaccount.SocialAccount", "mfa.Authenticator"),
         *("common.OutgoingMail", "common.MailSuppression", "common.MailEvent"),
+        *("media.Asset", "media.StoredContent", "media.Upload", "media.StorageUse"),
         *("notifications.Notification", "billing.Wallet"),
     },
     "finance": {

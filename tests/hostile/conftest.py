@@ -81,6 +81,13 @@ class Caller:
         return self.client.generic(method.upper(), path, body, content_type=content_type, headers=headers)
 
 
+# a picture of one pixel, as text
+PICTURE = {
+    "purpose": "other",
+    "base64_data": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+}
+
+
 @pytest.fixture
 def caller() -> Callable[..., Caller]:
     """`caller(owner).send("post", path, b"…")`."""
@@ -138,6 +145,8 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
     from billing.services.budgets import create_budget
     from characters.services import create_persona, put_lorebook, remember
     from chat import services
+    from media.models import Asset, StoredContent
+    from media.services import intake, uploads
     from notifications.services import notify
 
     persona = create_persona(user_id=owner.id, fields={"name": "The lodger", "description": "Keeps odd hours."})
@@ -176,7 +185,21 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
         currency="USD",
         paid_at=timezone.now(),
     )
+    wanted = intake.use(owner_id=owner.id, organization_id=owner.organization_id, visibility="private")
+    content = StoredContent.objects.create(owner=owner.user, organization_id=owner.organization_id, family="image")
+    asset = Asset.objects.create(
+        owner=owner.user,
+        organization_id=owner.organization_id,
+        content=content,
+        key=wanted.key,
+        purpose=wanted.purpose,
+        visibility=wanted.visibility,
+    )
+    other = intake.use(owner_id=owner.id, organization_id=owner.organization_id, visibility="private")
+    coming = uploads.begin(wanted=other, filename="rain.png", content_type="image/png", size=70).upload
     return {
+        "asset": asset.pk,
+        "upload": coming.pk,
         "character": character.pk,
         "persona": persona.pk,
         "memory": memory.pk,
@@ -204,6 +227,9 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
                 **dict.fromkeys(["provider", "currency", "success_url", "cancel_url"], ""),
             },
             "/api/payments/portal": {"return_url": ""},
+            "/api/upload/base64": PICTURE,
+            "/api/upload/migrate-base64-batch": PICTURE | {"items": [PICTURE]},
+            "/api/upload/presigned": {"purpose": "other", "content_type": "image/png", "size": 70},
             "/api/payments/test/create-manual-subscription": {"plan": "premium"},
             "/api/wallet/top-up": {
                 "enabled": False,
