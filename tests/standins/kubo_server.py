@@ -120,6 +120,10 @@ class _Handler(BaseHTTPRequestHandler):
     node: KuboServer
 
     def do_POST(self) -> None:
+        with self.node.answering():
+            self._serve()
+
+    def _serve(self) -> None:
         url = urlsplit(self.path)
         command = url.path.removeprefix("/api/v0/")
         options = parse_qs(url.query)

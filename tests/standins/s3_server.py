@@ -241,7 +241,11 @@ class _Handler(BaseHTTPRequestHandler):
         allowed = {"Access-Control-Allow-Methods": "GET, PUT, HEAD", "Access-Control-Allow-Headers": "content-type"}
         self._begin(200, allowed | {"Content-Length": "0"})
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve  # noqa: N815
+    def _serve_until_done(self) -> None:
+        with self.s3.answering():
+            self._serve()
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve_until_done  # noqa: N815
 
     def log_message(self, *_: object) -> None:
         """Says nothing."""

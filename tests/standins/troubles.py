@@ -2,6 +2,8 @@
 
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -23,6 +25,8 @@ class Troubles:
         self.asked: list[tuple[str, str]] = []  # method and path of every request
         self._troubles: list[Trouble] = []
         self._calm = threading.Event()
+        self._answering = 0
+        self._idle = threading.Condition(self.lock)
 
     def misbehave(
         self,
@@ -38,11 +42,25 @@ class Troubles:
         self._troubles.append(Trouble(method, re.compile(path), times, status, delay, cut))
 
     def behave(self) -> None:
-        """No more trouble, and nothing was asked."""
+        """No more trouble, nothing was asked, and whatever was still being answered is over."""
         self._troubles.clear()
         self.asked.clear()
         self._calm.set()
+        with self.lock:
+            self._idle.wait_for(lambda: not self._answering, timeout=10)
         self._calm = threading.Event()
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Around each request, so that none outlives its test and stores its file in the next."""
+        with self.lock:
+            self._answering += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self._answering -= 1
+                self._idle.notify_all()
 
     def dawdle(self, trouble: Trouble | None) -> None:
         """Waits as long as the trouble says, or until it is over."""
