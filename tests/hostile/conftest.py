@@ -228,7 +228,7 @@ def things(owner: Person, character: Any, write_reply: Callable[..., bool]) -> d
             },
             "/api/payments/portal": {"return_url": ""},
             "/api/upload/base64": PICTURE,
-            "/api/upload/migrate-base64-batch": PICTURE | {"items": [PICTURE]},
+            "/api/upload/migrate-base64-batch": {"purpose": "other", "items": [PICTURE]},
             "/api/upload/presigned": {"purpose": "other", "content_type": "image/png", "size": 70},
             "/api/payments/test/create-manual-subscription": {"plan": "premium"},
             "/api/wallet/top-up": {
