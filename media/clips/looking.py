@@ -12,6 +12,7 @@ from pathlib import Path
 
 from common.errors import Unprocessable, UnsupportedMediaType
 from media.clips import ffmpeg, limits
+from media.clips.endings import is_cut_off
 from media.clips.ffmpeg import FfmpegError, Source, TooSlowError
 from media.formats import format_of
 
@@ -25,6 +26,7 @@ AUDIO_CODECS = {"aac", "mp3", "opus", "vorbis", "flac", "alac", "ac3", "eac3", "
 TORN = ("partial file", "Truncating packet", "File ended prematurely", "Truncated")
 
 OURS = "Please send video as MP4, MOV, WebM or MKV, or audio as MP3, M4A, OGG, WAV or FLAC."
+CUT_OFF = "The end of this clip is missing. Please send it again."
 BROKEN = "This clip is broken, or it is not what it says it is."
 TOO_SLOW = "This clip takes too long to read. Please send a smaller one."
 TOO_LONG = f"A clip may be at most {limits.LONGEST_SECONDS // 3600} hours long."
@@ -136,6 +138,8 @@ def look(source: Source) -> Clip:
         raise Unprocessable(BROKEN)
     if video is None:
         _require_sound(source)
+        if is_cut_off(source, seconds):
+            raise Unprocessable(CUT_OFF)
         return Clip("audio", seconds, None, None, None, audio.codec if audio else None, source.format)
     _require_fitting(video)
     (width, height), is_plain = _first_picture(source)
@@ -148,7 +152,7 @@ def _streams(source: Source) -> tuple[Stream | None, Stream | None]:
     copied = ["-map", "0:V:0?", "-map", "0:a:0?", "-c", "copy", "-t", str(limits.LONGEST_SECONDS + 60)]
     complaints = _run([*source.arguments(), *copied, "-f", "framecrc", "pipe:1"], limits.LOOK_SECONDS, listing)
     if _says(complaints, *TORN):
-        raise Unprocessable("The end of this clip is missing. Please send it again.")
+        raise Unprocessable(CUT_OFF)
     streams = listing.streams()
     video = next((stream for stream in streams if stream.facts.get("media_type") == "video"), None)
     audio = next((stream for stream in streams if stream.facts.get("media_type") == "audio"), None)

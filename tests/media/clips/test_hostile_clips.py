@@ -75,6 +75,34 @@ def test_a_torn_clip_with_its_index_first_is_refused(film, kept, written, tmp_pa
         kept(written(whole[: len(whole) // 2]))
 
 
+@pytest.mark.parametrize("name", ["tone.wav", "tone.mp3", "tone.flac", "tone.ogg", "opus.ogg"])
+def test_a_torn_sound_is_refused(film, kept, written, name):
+    data = film(name).read_bytes()
+    for part in (0.05, 0.3, 0.45):
+        with pytest.raises(Unprocessable, match=r"broken|missing|neither"):
+            kept(written(data[: int(len(data) * part)]))
+
+
+def test_a_wav_without_its_last_bytes_is_refused(film, kept, written):
+    with pytest.raises(Unprocessable, match="end of this clip is missing"):
+        kept(written(film("tone.wav").read_bytes()[:-2]))
+
+
+@pytest.mark.parametrize("length", [0, 0x7FFF_F000, 0xFFFF_FFFF])
+def test_a_wav_that_was_piped_and_tells_no_length_is_kept(film, kept, written, length):
+    data = film("tone.wav").read_bytes()
+    at = data.index(b"data") + 4
+    assert kept(written(data[:at] + length.to_bytes(4, "little") + data[at + 4 :])).clip.seconds == pytest.approx(
+        kept(film("tone.wav")).clip.seconds, abs=0.1
+    )
+
+
+def test_an_mp3_that_tells_no_length_is_kept(film, kept, written):
+    data = film("tone.mp3").read_bytes()
+    assert b"Info" in data
+    assert kept(written(data.replace(b"Info", b"\x00" * 4)[: len(data) // 2])).clip.seconds > 0
+
+
 def test_a_video_in_an_audio_file_is_refused(film, kept):
     with pytest.raises(UnsupportedMediaType, match="video in an audio file"):
         kept(film("moving.m4a"))
