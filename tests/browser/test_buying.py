@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import pages
 from tests.browser.conftest import PHONE
-from tests.browser.test_every_page import screens
+from tests.browser.test_every_page import every_screen
 from tests.live import LiveSite
 
 pytestmark = pytest.mark.browser
@@ -75,7 +75,7 @@ def is_told() -> None:
         time.sleep(0.05)
 
 
-@screens
+@every_screen
 def test_a_new_person_buys_a_pack_and_a_plan_cancels_resumes_and_is_refunded(window, screen):
     page = window(**screen)
     sign_up(page)
