@@ -5,13 +5,16 @@ claims, with what the claims don't say left to be loaded when it is asked for. W
 by the gate in `common.api`, together with the rate limits.
 """
 
+import uuid
+
+from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
 
 from accounts import api_keys
 from accounts.models import STAFF_ROLES, User
 from accounts.tokens import Claims, read_access
-from common import last_used
+from common import last_used, sessions
 from common.errors import Unauthenticated
 from common.middleware import client_address
 
@@ -23,13 +26,24 @@ def person_of(claims: Claims) -> User:
     return User.from_db("default", KNOWN, (claims.user_id, claims.role, claims.role in STAFF_ROLES))
 
 
-def bearer(request: Request) -> str | None:
+def bearer(request: HttpRequest | Request) -> str | None:
     """What stands after `Bearer`. Other schemes are not ours to judge."""
     header = request.META.get("HTTP_AUTHORIZATION")
     if not header:
         return None
     scheme, _, token = header.partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
+
+
+def signed_in_by_token(request: HttpRequest) -> uuid.UUID | None:
+    """Whose access token a plain request carries, None without one. Raises Unauthenticated where it is none of ours."""
+    token = bearer(request)
+    if token is None or token.startswith(api_keys.BEGINNING):
+        return None
+    claims = read_access(token)
+    if not sessions.is_live(claims.session_id):
+        raise Unauthenticated
+    return claims.user_id
 
 
 class ApiKeyAuthentication(BaseAuthentication):

@@ -3,12 +3,11 @@
 import uuid
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from accounts.api.named import ORGANIZATION, named_organization
 from accounts.authentication import ApiKeyAuthentication, TokenAuthentication, WebSessionAuthentication
 from accounts.selectors import paying_organization
 from accounts.tokens import Claims
@@ -21,8 +20,6 @@ from common.fields import Credits, Id, Text
 from common.openapi import PAGE
 from common.pagination import read_limit, wants_total
 from common.rendering import Response
-
-ORGANIZATION = OpenApiParameter("organization", OpenApiTypes.UUID, description="by default the personal one")
 
 
 class ReferenceObject(serializers.Serializer):
@@ -170,16 +167,6 @@ class SpendView(TroupeView):
                 "entry": spent.entry,
             }
         )
-
-
-def named_organization(request: Request) -> uuid.UUID:
-    """`?organization=`, where the caller is a member. Raises NotFound, ValidationProblem."""
-    text = request.query_params.get("organization")
-    try:
-        organization_id = serializers.UUIDField().to_internal_value(text) if text else None
-    except (ValidationError, serializers.ValidationError) as error:
-        raise ValidationProblem(errors={"organization": ["Give an organisation's id."]}) from error
-    return paying_organization(_claims(request), organization_id)
 
 
 def _payer(request: Request, organization_id: uuid.UUID | None) -> uuid.UUID:

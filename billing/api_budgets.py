@@ -8,8 +8,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from accounts.api.named import ORGANIZATION, named_organization
 from billing import budgets, services
-from billing.api import ORGANIZATION, named_organization
 from billing.models import Budget
 from common.api import InputSerializer, TroupeView, no_content
 from common.fields import Choice, CreditsLimit, Id

@@ -9,8 +9,8 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from accounts.api.named import ORGANIZATION, named_organization
 from billing import selectors, services
-from billing.api import ORGANIZATION, named_organization
 from billing.models import BillingPeriod, CheckoutSession, Payment, PaymentType, Refund
 from common import shared_reads
 from common.api import NUL, InputSerializer, TroupeView

@@ -6,9 +6,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from accounts.api.named import ORGANIZATION, named_organization
 from accounts.services.social import check_redirect
 from billing import plans, selectors, services
-from billing.api import ORGANIZATION, named_organization
 from billing.api_payments import BillingView, BillingWriteView, MoneyOutput, idempotency_key
 from billing.models import BillingPeriod, Subscription
 from common.api import InputSerializer

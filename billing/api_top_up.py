@@ -6,8 +6,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from accounts.api.named import ORGANIZATION, named_organization
 from billing import services
-from billing.api import ORGANIZATION, named_organization
 from billing.api_payments import MoneyOutput
 from billing.models import TopUp
 from billing.selectors.payers import require_payer

@@ -24,7 +24,7 @@ from common import audit
 from common.admin import ReadOnlyAdmin, ReasonForm, done, reason_dialog
 from common.models import AuditEntry
 from media import links, registry, serving
-from media.models import Asset, Family, StorageUse, StoredContent, StrayFile, Upload, Visibility
+from media.models import Asset, Family, Rendition, StorageUse, StoredContent, StrayFile, Upload, Visibility
 from media.services import assets, strays
 
 LOOK = "asset.look"
@@ -57,11 +57,12 @@ def owners(term: str) -> list[uuid.UUID]:
 
 
 def contents(term: str) -> list[uuid.UUID]:
-    """Of what was sent with a SHA-256 that begins so."""
+    """Of what was sent with a SHA-256 that begins so, or is shown with it in any of its sizes."""
     if len(term) < FEWEST_OF_A_HASH or set(term) - set("0123456789abcdef"):
         return []
-    found = StoredContent.objects.filter(sha256__startswith=term)
-    return list(found.values_list("pk", flat=True)[:FOUND_AT_MOST])
+    as_sent = StoredContent.objects.filter(sha256__startswith=term).values_list("pk", flat=True)
+    as_shown = Rendition.objects.filter(sha256__startswith=term).values_list("content_id", flat=True)
+    return [*as_sent[:FOUND_AT_MOST], *as_shown[:FOUND_AT_MOST]]
 
 
 def taken_key(term: str) -> str:
@@ -118,6 +119,12 @@ class AssetAdmin(FilesAdmin):
         if asset.visibility == Visibility.PRIVATE or asset.taken_down_at or not _has_picture(asset.content):
             return "–"
         return format_html('<img class="thumbnail" src="{}" alt="" loading="lazy">', _look_at(asset, "thumbnail"))
+
+    def _found(self, request: HttpRequest, object_id: str) -> Asset:
+        asset = self.get_object(request, object_id)
+        if asset is None:
+            raise Http404("This file is gone.")
+        return asset
 
     @admin.display(description="file")
     def preview(self, asset: Asset) -> SafeString | str:
@@ -182,7 +189,7 @@ class AssetAdmin(FilesAdmin):
         ),
     )
     def take_down(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        asset = self.get_object(request, object_id)
+        asset = self._found(request, object_id)
         reached = assets.take_down(asset=asset, actor=_actor(request), reason=form.cleaned_data["reason"])
         return done(request, f"Taken down: {_files(reached)}.", _address(asset))
 
@@ -194,7 +201,7 @@ class AssetAdmin(FilesAdmin):
         ),
     )
     def put_back(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        asset = self.get_object(request, object_id)
+        asset = self._found(request, object_id)
         reached = assets.put_back(asset=asset, actor=_actor(request), reason=form.cleaned_data["reason"])
         return done(request, f"Put back: {_files(reached)}.", _address(asset))
 
@@ -209,7 +216,7 @@ class AssetAdmin(FilesAdmin):
         ),
     )
     def erase(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        asset = self.get_object(request, object_id)
+        asset = self._found(request, object_id)
         assets.delete_as_staff(asset=asset, actor=_actor(request), reason=form.cleaned_data["reason"])
         return done(request, f"{asset.key} is deleted.", reverse("admin:media_asset_changelist"))
 

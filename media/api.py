@@ -11,6 +11,7 @@ from rest_framework.request import Request
 
 from accounts import selectors as accounts
 from accounts.api.doors import UserOutput
+from accounts.api.named import ORGANIZATION, named_organization
 from common.api import InputSerializer, TroupeView, checked, no_content
 from common.errors import NotFound, Problem, ValidationProblem
 from common.fields import Id, Text
@@ -128,10 +129,10 @@ def _other_fields(request: Request) -> dict[str, Any]:
 
 
 class StatusView(MediaView):
-    @extend_schema(operation_id="upload_status", responses={200: StatusOutput})
+    @extend_schema(operation_id="upload_status", parameters=[ORGANIZATION], responses={200: StatusOutput})
     def get(self, request: Request) -> Response:
-        """Which storage is used and whether it works, what is taken, and how much of my storage is used."""
-        return Response(storage_status(accounts.personal_organization_id(self.user_id)))
+        """Which storage is used and whether it works, what is taken, and how much of my room, or my team's, is used."""
+        return Response(storage_status(named_organization(request)))
 
 
 class FileView(FormView):

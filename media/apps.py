@@ -11,6 +11,7 @@ class MediaConfig(AppConfig):
 
         accounts.set_avatar_reader(selectors.avatar_url)
         accounts.on_avatar_dropped(avatars.forget)
+        accounts.on_account_deleted(assets.hide_from_cdn)
         accounts.on_account_anonymised(assets.delete_of_person)
         accounts.add_export_part("files", selectors.export_files, says="Your files: pictures, video and audio.")
         registry.on_asset_deleted(avatars.let_go)

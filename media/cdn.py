@@ -1,4 +1,4 @@
-"""The CDN in front of public files is asked to forget one by `PURGE`, as Varnish, Fastly and nginx know it."""
+"""The CDN in front of public files is asked to forget one by `PURGE`, the method that caches have agreed on."""
 
 import httpx
 from django.conf import settings

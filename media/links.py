@@ -12,7 +12,6 @@ from media.models import Asset, Visibility
 PREFIX = "/media/"
 SIGNED_SECONDS = 15 * 60
 STEP_SECONDS = 60  # lists that are asked for again within it give the same addresses, which a browser then has
-PRESIGNED_SECONDS = 3600
 
 
 def asset_url(asset: Asset, variant: str | None = None) -> str:

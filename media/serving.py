@@ -11,6 +11,7 @@ from urllib.parse import quote
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.utils.http import parse_etags
 
+from accounts.authentication import signed_in_by_token
 from common.errors import Conflict, NotFound, ValidationProblem
 from common.ranges import asked_range
 from media import links, registry
@@ -22,6 +23,8 @@ from media.storages import storage_of
 YEAR = 365 * 86_400
 VARIANTS = ("original", "medium", "small", "thumbnail")
 SMALLER = ("thumbnail", "small", "medium")  # where one is missing, the next is the picture whole
+# The addresses that we give out, and that a CDN is asked to forget; under no other would it hear of a takedown.
+KEPT_QUERIES = {"", *(f"variant={name}" for name in VARIANTS)}
 SANDBOX = "default-src 'none'; sandbox"
 
 
@@ -29,14 +32,15 @@ SANDBOX = "default-src 'none'; sandbox"
 def answer(request: HttpRequest, key: str) -> HttpResponseBase:
     """The file of an asset, or a part of it, or that it has not changed.
 
-    Raises NotFound (also for what the caller may not know of), ValidationProblem for an unknown variant, Conflict
-    while a clip is worked on.
+    Raises NotFound (also for what the caller may not know of), Unauthenticated for a token that is none,
+    ValidationProblem for an unknown variant, Conflict while a clip is worked on.
     """
+    by_token = signed_in_by_token(request)  # before anything is looked for, so that a bad one tells nothing
     variant = request.GET.get("variant", "original")
     if variant not in VARIANTS:
         raise ValidationProblem(errors={"variant": [f"Give one of: {', '.join(VARIANTS)}."]})
     asset = _asset(key)
-    if not _may_see(request, asset):
+    if not _may_see(request, asset, by_token):
         raise NotFound
     return _send(request, asset, _rendition(asset.content, variant))
 
@@ -61,16 +65,16 @@ def _asset(key: str) -> Asset:
     return asset
 
 
-def _may_see(request: HttpRequest, asset: Asset) -> bool:
+def _may_see(request: HttpRequest, asset: Asset, by_token: uuid.UUID | None) -> bool:
     if asset.visibility == Visibility.PUBLIC:
         return True
     expires, signature = request.GET.get("expires", ""), request.GET.get("signature", "")
     if links.is_signed("asset", asset.key, expires, signature):
         return True
-    return registry.may_see(asset, _reader(request))
+    return registry.may_see(asset, by_token or _by_cookie(request))
 
 
-def _reader(request: HttpRequest) -> uuid.UUID | None:
+def _by_cookie(request: HttpRequest) -> uuid.UUID | None:
     user = getattr(request, "user", None)
     return user.pk if user and user.is_authenticated else None
 
@@ -179,13 +183,14 @@ def _opened(file: Rendition, first: int, last: int) -> Iterator[bytes]:
 def _protect(response: HttpResponseBase, request: HttpRequest, asset: Asset, file: Rendition) -> None:
     """Whatever the file holds, a browser shows it as what we say, and runs nothing of it on our origin."""
     is_public = asset.visibility == Visibility.PUBLIC
+    is_kept = is_public and request.META.get("QUERY_STRING", "") in KEPT_QUERIES
     disposition = "attachment" if "download" in request.GET else "inline"
     headers: dict[str, Any] = {
         "Content-Type": file.mime_type,
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": SANDBOX,
         "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(_filename(asset, file), safe='')}",
-        "Cache-Control": f"public, max-age={YEAR}, immutable" if is_public else "private, max-age=600",
+        "Cache-Control": f"public, max-age={YEAR}, immutable" if is_kept else "private, max-age=600",
         "Cross-Origin-Resource-Policy": "cross-origin" if is_public or "signature" in request.GET else "same-origin",
     }
     for name, value in headers.items():

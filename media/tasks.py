@@ -3,6 +3,7 @@
 import uuid
 
 from media import cdn
+from media.models import Asset, Visibility
 from media.services import clips, strays, uploads
 
 
@@ -24,6 +25,12 @@ def delete_strays() -> int:
 def purge_from_cdn(key: str) -> None:
     """Makes the CDN forget a file that is gone or was taken down."""
     cdn.purge(key)
+
+
+def purge_person_from_cdn(user_id: uuid.UUID) -> None:
+    """Makes the CDN forget every public file of somebody who has left."""
+    for key in Asset.objects.filter(owner_id=user_id, visibility=Visibility.PUBLIC).values_list("key", flat=True):
+        cdn.purge(key)
 
 
 def forget_uploads() -> int:

@@ -90,6 +90,7 @@ class Rendition(BaseModel):
             models.UniqueConstraint(fields=["content", "name"], name="rendition_once"),
             models.UniqueConstraint(fields=["storage", "key"], name="rendition_file_once"),
         ]
+        indexes = [models.Index(fields=["sha256"], name="rendition_sha256", opclasses=["varchar_pattern_ops"])]
 
     def __str__(self) -> str:
         return f"{self.name} of {self.content_id}"

@@ -12,7 +12,7 @@ from common.errors import NotFound
 from common.jobs import enqueue_on_commit
 from media import links, registry
 from media.models import Asset, StoredContent, Upload
-from media.services import quota, strays
+from media.services import quota, strays, takedowns
 
 
 @transaction.atomic
@@ -65,6 +65,13 @@ def delete_of_person(user: User) -> None:
     Upload.objects.filter(owner=user).delete()  # what has arrived is written down to be deleted
 
 
+def hide_from_cdn(user: User) -> None:
+    """Somebody has left, perhaps for good: what the site does not show any more, a CDN must not either."""
+    from media import tasks  # the job calls back into this module
+
+    enqueue_on_commit(tasks.purge_person_from_cdn, user.pk, queue="media")
+
+
 def _lock_person(owner_id: uuid.UUID) -> None:
     """First of all, as whoever changes their picture has the person and then deletes the asset."""
     User.objects.select_for_update(no_key=True).only("pk").filter(pk=owner_id).first()
@@ -93,6 +100,7 @@ def take_down(*, asset: Asset, actor: User, reason: str) -> int:
     Other people's copies of the same bytes are found by what was sent. Its files stay until it is deleted, so that
     `put_back` can undo it.
     """
+    takedowns.lock(asset.content.sha256)
     reached = same_file(asset).select_for_update(of=("self",)).filter(taken_down_at=None)
     for other in reached:
         other.taken_down_at = timezone.now()

@@ -18,6 +18,7 @@ from media.clips import Clip
 from media.models import Asset, Rendition, StoredContent
 from media.services import quota, strays
 from media.services.assets import drop_content
+from media.services.takedowns import settle
 
 log = structlog.get_logger(__name__)
 Status = StoredContent.Status
@@ -81,6 +82,7 @@ def finish(content: StoredContent, *, sha256: str, clip: Clip, blurhash: str, ro
 
 @transaction.atomic
 def _record(content: StoredContent, sha256: str, clip: Clip, blurhash: str, rows: list[Rendition]) -> None:
+    settle(sha256)
     row = held(content).select_for_update(no_key=True).first()
     if row is None:
         raise LostLeaseError
@@ -102,9 +104,11 @@ def _record(content: StoredContent, sha256: str, clip: Clip, blurhash: str, rows
 @transaction.atomic
 def join_twin(content: StoredContent, sha256: str) -> bool:
     """Where this person has the same clip already, it gets the new uses, and this one goes. Raises LostLeaseError."""
-    twins = StoredContent.objects.filter(owner_id=content.owner_id, sha256=sha256, shape="", status=Status.READY)
+    alike = {"owner_id": content.owner_id, "sha256": sha256, "shape": content.shape}
+    twins = StoredContent.objects.filter(**alike, status=Status.READY)
     if not twins.exists():
         return False
+    settle(sha256)
     # locked in the order in which a deletion does it
     uses = list(Asset.objects.select_for_update(of=("self",)).filter(content_id=content.pk).order_by("pk"))
     row = held(content).select_for_update().first()

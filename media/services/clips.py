@@ -31,7 +31,8 @@ from media.formats import Format
 from media.models import Asset, Purpose, Rendition, StoredContent, Upload, Visibility
 from media.services import clip_records, quota, strays
 from media.services.clip_records import LEASE, LostLeaseError
-from media.services.intake import Use, attach, file_key, refuse_taken_down, rendition_of
+from media.services.intake import Use, attach, file_key, rendition_of
+from media.services.takedowns import refuse_taken_down
 from media.storages import default_name, storage_of
 
 log = structlog.get_logger(__name__)
@@ -61,6 +62,7 @@ def begin(wanted: Use, upload: Upload, found: Format) -> Asset:
     content = StoredContent.objects.create(
         owner_id=wanted.owner_id,
         organization_id=wanted.organization_id,
+        shape=wanted.shape,
         family=found.family,
         status=Status.PROCESSING,
         progress=0,

@@ -9,7 +9,7 @@ from pathlib import Path
 from django.db import IntegrityError, transaction
 
 from accounts.models import Organization
-from common.errors import Conflict, NotFound, Unprocessable, UnsupportedMediaType, ValidationProblem
+from common.errors import Conflict, NotFound, UnsupportedMediaType, ValidationProblem
 from common.models import new_id
 from media import drawing, limits, scanning, timing
 from media.drawing import Drawn, Picture
@@ -17,7 +17,7 @@ from media.formats import Format, format_of
 from media.models import Asset, Purpose, Rendition, StoredContent, Visibility
 from media.models.assets import ALWAYS_PRIVATE
 from media.receiving import Received
-from media.services import quota, strays
+from media.services import quota, strays, takedowns
 from media.services.away import told_when_away
 from media.storages import default_name, storage_of
 
@@ -87,7 +87,6 @@ def take_picture(wanted: Use, received: Received) -> Asset:
         raise limits.too_large("image")
     if checked_format(received.path).family != "image":
         raise UnsupportedMediaType("Video and audio come by a presigned upload: POST /api/upload/presigned.")
-    refuse_taken_down(received.sha256)
     if asset := _again(wanted, received):
         return asset
     quota.require_room(wanted.organization_id, 1)  # how much it takes is known when it is drawn
@@ -109,15 +108,10 @@ def _drawn(path: Path, folder: Path, *, square: bool) -> Picture:
     return picture
 
 
-def refuse_taken_down(sha256: str) -> None:
-    """What staff have taken down does not come back by being sent again. Raises Unprocessable `CONTENT_REJECTED`."""
-    if Asset.objects.filter(content__sha256=sha256).exclude(taken_down_at=None).exists():
-        raise Unprocessable("This file was taken down here, so it was not stored again.", code="CONTENT_REJECTED")
-
-
 def _again(wanted: Use, received: Received) -> Asset | None:
-    """A new use of what this person has stored already, if they have."""
+    """A new use of what this person has stored already, if they have. Raises Unprocessable `CONTENT_REJECTED`."""
     with transaction.atomic():
+        takedowns.settle(received.sha256)
         content = (
             StoredContent.objects.select_for_update(no_key=True)
             .filter(
@@ -190,6 +184,7 @@ def file_key(content_id: uuid.UUID, name: str, extension: str) -> str:
 def _record(
     wanted: Use, received: Received, picture: Picture, content_id: uuid.UUID, renditions: list[Rendition]
 ) -> Asset:
+    takedowns.settle(received.sha256)
     size = sum(row.size for row in renditions)
     quota.count(wanted.organization_id, size)
     content = StoredContent.objects.create(

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from common.errors import Conflict
 from common.jobs import enqueue_on_commit
-from media.models import StrayFile
+from media.models import Rendition, StrayFile
 from media.storages import StorageError, storage_of
 
 log = structlog.get_logger(__name__)
@@ -54,8 +54,8 @@ def discard(files: Iterable[FileName]) -> None:
 def delete_due() -> int:
     """Deletes every file that is due; returns how many. Any number of these may run at once."""
     deleted = 0
-    while found := _delete_some():
-        deleted += found
+    while (gone := _delete_some()) is not None:
+        deleted += gone
     return deleted
 
 
@@ -73,16 +73,33 @@ def hurry() -> int:
     return StrayFile.objects.filter(due_at__lte=now).count()
 
 
-def _delete_some() -> int:
-    with transaction.atomic():
-        due = StrayFile.objects.select_for_update(skip_locked=True).filter(due_at__lte=timezone.now())
-        rows = list(due.order_by("due_at")[:AT_ONCE])
-        gone = [row.pk for row in rows if _delete(row)]
-        StrayFile.objects.filter(pk__in=gone).delete()
-        for row in rows:
-            if row.pk not in gone:
-                _put_off(row.pk, row.attempts)
+@transaction.atomic
+def _delete_some() -> int | None:
+    """How many files, or None where nothing was due. What a storage refuses, and the rest of that storage, waits."""
+    due = StrayFile.objects.select_for_update(skip_locked=True).filter(due_at__lte=timezone.now())
+    rows = list(due.order_by("due_at")[:AT_ONCE])
+    if not rows:
+        return None
+    wanted = _wanted(rows)
+    over = [row.pk for row in rows if (row.storage, row.key) in wanted]
+    gone: list[uuid.UUID] = []
+    away: set[str] = set()
+    for row in rows:
+        if row.pk in over:
+            log.info("file not deleted, for a row wants it", storage=row.storage, key=row.key)
+        elif row.storage not in away and _delete(row):
+            gone.append(row.pk)
+        else:
+            away.add(row.storage)
+            _put_off(row.pk, row.attempts)
+    StrayFile.objects.filter(pk__in=over + gone).delete()
     return len(gone)
+
+
+def _wanted(rows: list[StrayFile]) -> set[FileName]:
+    """Those that a row refers to: they were let go of by who heard of a failure after the commit."""
+    found = Rendition.objects.filter(key__in=[row.key for row in rows]).values_list("storage", "key")
+    return set(found)
 
 
 def _delete(row: StrayFile) -> bool:
@@ -100,7 +117,10 @@ def _put_off(row_id: uuid.UUID, attempts: int) -> None:
 
 
 def discard_quietly(files: Iterable[FileName]) -> None:
-    """After a failure, where the database itself may be away: then what was announced falls due by itself."""
+    """After a failure, where the database itself may be away: then what was announced falls due by itself.
+
+    The failure may have come after all was committed; the sweep looks whether a row wants the file.
+    """
     try:
         discard(files)
     except DatabaseError:

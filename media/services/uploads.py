@@ -11,10 +11,10 @@ from django.db.models import CharField, Exists, OuterRef, Value
 from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
-from common.errors import Conflict, Gone, NotFound, UnsupportedMediaType, ValidationProblem
+from common.errors import Conflict, Gone, NotFound, Unprocessable, UnsupportedMediaType, ValidationProblem
 from media import limits, links
 from media.formats import MIME_TYPES, format_of
-from media.models import Asset, Rendition, Upload
+from media.models import Asset, Rendition, Upload, Visibility
 from media.receiving import Received, received, shown_name
 from media.services import clips, quota, strays
 from media.services.away import told_when_away
@@ -52,7 +52,7 @@ def begin(*, wanted: Use, filename: str, content_type: str, size: int) -> Invita
         owner_id=wanted.owner_id,
         organization_id=wanted.organization_id,
         key=wanted.key,
-        storage=default_name(wanted.visibility),
+        storage=default_name(Visibility.PRIVATE),  # as it comes it is nobody's to see, whatever becomes of it
         filename=shown_name(filename),
         content_type=content_type,
         size=size,
@@ -137,7 +137,7 @@ def confirm(*, owner_id: uuid.UUID, key: str) -> Asset:
     """Makes the asset of an upload that has arrived; a repeat gives the same one. A clip is worked on afterwards.
 
     Raises NotFound, Gone, Conflict while nothing has arrived or another call confirms it, ValidationProblem where it
-    is not what was announced, and as `take_picture`.
+    is not what was announced, and as `take_picture`. What was refused for what it is can't be confirmed once more.
     """
     upload = _claimed(owner_id, key)
     if upload.asset:
@@ -147,8 +147,18 @@ def confirm(*, owner_id: uuid.UUID, key: str) -> Asset:
         return _made(upload)
     except FileNotFoundError as error:  # swept meanwhile
         raise _nothing_there() from error
+    except (Unprocessable, UnsupportedMediaType):
+        _close(upload)
+        raise
     finally:
         _release(upload)
+
+
+@transaction.atomic
+def _close(upload: Upload) -> None:
+    """Whoever confirmed it again would only have it read and decoded again."""
+    Upload.objects.filter(pk=upload.pk, asset=None).update(confirmed_at=timezone.now())
+    strays.discard([(upload.storage, upload.incoming_key)])
 
 
 @transaction.atomic

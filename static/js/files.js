@@ -40,8 +40,9 @@ async function taken(asset) {
   if (card) {
     card.classList.add("file--new");
     if (!isNew) toast(`You have “${card.dataset.name}” already.`);
-  } else if (gallery.dataset.kind) {
-    toast("It is here, among the files of another kind.");
+  } else {
+    const isShownElsewhere = gallery.dataset.kind && !asset.mime_type.startsWith(`${gallery.dataset.kind}/`);
+    toast(isShownElsewhere ? "It is here, among the files of another kind." : "It is here, further down.");
   }
 }
 
@@ -168,8 +169,10 @@ async function deleteFile(card) {
   try {
     await remove(`/api/assets/${file}`);
   } catch (error) {
-    toast(error.message, { danger: true });
-    return;
+    if (error.code !== "NOT_FOUND") {
+      toast(error.message, { danger: true });
+      return;
+    } // otherwise it was deleted elsewhere, and goes from here as well
   }
   const here = cardOf(file);
   const neighbour = here?.nextElementSibling ?? here?.previousElementSibling;

@@ -23,25 +23,26 @@ export const TYPES = {
 export const ALIASES = [
   "image/jpg", "image/pjpeg", "video/matroska", "audio/mp3", "audio/m4a", "audio/x-m4a", "audio/wave", "audio/x-wav", "audio/vnd.wave", "audio/x-flac",
 ];
+const BY_EXTENSION = new Map(Object.entries(TYPES));
 const KNOWN = new Set([...Object.values(TYPES), ...ALIASES]);
 
 /** What no second try would change. */
-const FINAL = ["UNSUPPORTED_MEDIA_TYPE", "PAYLOAD_TOO_LARGE", "CONTENT_REJECTED"];
+const FINAL = ["UNSUPPORTED_MEDIA_TYPE", "PAYLOAD_TOO_LARGE", "CONTENT_REJECTED", "UNPROCESSABLE_ENTITY"];
 
 const WORDS = {
-  NETWORK: "The connection broke. Nothing was kept of it; try again.",
+  NETWORK: "The connection broke. Try again: what has arrived does not come twice.",
   UNAUTHENTICATED: "You have been signed out. Sign in again, then send it once more.",
   TOKEN_EXPIRED: "You have been signed out. Sign in again, then send it once more.",
   GONE: "That took too long. Try again.",
   NOT_FOUND: "That took too long. Try again.",
-  SERVER_ERROR: "Something broke on our side. Nothing was kept of it; try again.",
+  SERVER_ERROR: "Something broke on our side. Try again: what has arrived does not come twice.",
   NOT_READY: "The house is very busy. Try again in a moment.",
 };
 
 /** {type, family} of a file, by what the browser calls it or else by its name; null for what the site does not take. */
 export function kindOf({ type, name }) {
   const called = type?.split(";")[0].trim().toLowerCase();
-  const found = KNOWN.has(called) ? called : TYPES[name?.split(".").pop().toLowerCase()];
+  const found = KNOWN.has(called) ? called : BY_EXTENSION.get(name?.split(".").pop().toLowerCase());
   return found ? { type: found, family: found.split("/")[0] } : null;
 }
 
@@ -71,9 +72,11 @@ export function refusal(file, families = ["image", "video", "audio"]) {
   return `${what} may have at most ${sizeWords(most)}, and this one has ${sizeWords(file.size)}.`;
 }
 
+const SAID_BY_THE_SERVER = ["CONFLICT", "NOT_READY"]; // what these mean here, only it knows
+
 /** What a problem means for a file that was being sent. */
 export function uploadWords(problem) {
-  if (problem?.code === "CONFLICT" && problem.detail) return problem.detail;
+  if (SAID_BY_THE_SERVER.includes(problem?.code) && problem.detail) return problem.detail;
   return WORDS[problem?.code] ?? words(problem);
 }
 
@@ -117,7 +120,7 @@ export function postForm(path, file, fields = {}, options = {}) {
   return transfer("POST", path, form, { ...options, headers: { Accept: "application/json", "X-CSRFToken": token } });
 }
 
-/** Sends one upload the way its kind goes; resolves to the asset. `options`: {onProgress, onArrived, signal}. */
+/** Sends one upload the way its kind goes; resolves to the asset. `options`: {onProgress, onArrived, onPause, signal}. */
 export async function sendFile(upload, options) {
   const { family } = kindOf(upload.file);
   if (family !== "image") return sendClip(upload, options);
@@ -125,7 +128,12 @@ export async function sendFile(upload, options) {
     options.onProgress(sent);
     if (sent >= upload.file.size) options.onArrived();
   };
-  return patiently(() => postForm("/api/upload/file", upload.file, upload.fields, { ...options, onProgress }), options);
+  const onPause = () => {
+    options.onPause();
+    options.onProgress(0); // it is sent whole once more
+  };
+  const attempt = () => postForm("/api/upload/file", upload.file, upload.fields, { ...options, onProgress });
+  return patiently(attempt, { ...options, onPause });
 }
 
 /** Past the site, to an address that it signs; what has arrived is not sent twice. */
@@ -162,19 +170,27 @@ function ours(headers) {
 }
 
 /** Tries again what only came too soon. */
-export async function patiently(attempt, { signal, pause = wait } = {}) {
+export async function patiently(attempt, { signal, pause = wait, onPause = () => {} } = {}) {
   for (let tries = 1; ; tries += 1) {
     try {
       return await attempt();
     } catch (error) {
       const soon = error.retry_after && error.retry_after <= PATIENCE_SECONDS;
       if (!soon || tries >= TRIES || signal?.aborted) throw error;
-      await pause(error.retry_after * 1000);
+      onPause();
+      await pause(error.retry_after * 1000, signal);
+      if (signal?.aborted) throw error;
     }
   }
 }
 
-const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+/** Ends with the time or with the signal, whichever is first. */
+function wait(milliseconds, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal?.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}
 
 // --- sending several --------------------------------------------------------------------------------------------------
 
@@ -241,19 +257,29 @@ export class Uploads {
     this.running.set(upload, stop);
     this.change(upload, { state: "sending" });
     const goes = () => upload.state === "sending";
+    const isOpen = () => goes() || upload.state === "arrived";
     try {
       const asset = await this.send(upload, {
         signal: stop.signal,
         onProgress: (sent) => goes() && this.change(upload, { sent }),
         onArrived: () => goes() && this.change(upload, { state: "arrived", sent: upload.file.size }),
+        onPause: () => isOpen() && this.change(upload, { state: "sending" }),
       });
       if (upload.state !== "cancelled") this.change(upload, { state: "done", asset });
     } catch (error) {
       const state = FINAL.includes(error.code) ? "refused" : "failed";
       if (upload.state !== "cancelled") this.change(upload, { state, problem: error, words: uploadWords(error) });
+      if (error.code === "RATE_LIMIT_EXCEEDED" && error.retry_after > PATIENCE_SECONDS) this.giveUpWaiting(error);
     } finally {
       this.running.delete(upload);
       this.next();
+    }
+  }
+
+  /** Where the site takes nothing more for a while, asking again for each of the rest would only count against us. */
+  giveUpWaiting(error) {
+    for (const upload of this.waiting.splice(0)) {
+      this.change(upload, { state: "failed", problem: error, words: uploadWords(error) });
     }
   }
 

@@ -160,6 +160,8 @@ def test_a_file_is_found_by_its_bytes_owner_key_address_and_id(console, owner, s
         f"http://127.0.0.1:8000/media/{mine.key}",
     ):
         assert (term, found(term)) == (term, [mine.pk])
+    for rendition in mine.content.renditions.all():
+        assert found(rendition.sha256) == [mine.pk]
     assert found(str(other.pk)) == [other.pk]
     assert found("nobody") == found("0" * 64) == []
     (content,) = page(console, "storedcontent", q=sha256[:10]).context["cl"].result_list
@@ -313,6 +315,14 @@ def test_what_was_taken_down_is_put_back_under_the_same_addresses(moderator, own
     assert AuditEntry.objects.filter(action="asset.put_back", reason="it was a mistake").count() == 2
 
 
+def test_what_was_taken_down_does_not_come_back_as_it_was_shown(moderator, owner, stranger, problem):
+    asset = send(owner)
+    saved = b"".join(look(moderator, asset).streaming_content)
+    act(moderator, "asset_take_down", asset.pk, **REASON)
+    file = SimpleUploadedFile("saved.webp", saved)
+    assert problem(Api(stranger).client.post("/api/upload/file", {"file": file})) == (422, "CONTENT_REJECTED")
+
+
 def test_taking_down_twice_does_nothing_more(moderator, owner):
     asset = send(owner)
     act(moderator, "asset_take_down", asset.pk, **REASON)
@@ -352,10 +362,17 @@ def test_an_administrator_deletes_a_file_for_good(console, owner, stranger):
     assert (entry.target_id, entry.reason, entry.data["key"]) == (str(mine.pk), REASON["reason"], mine.key)
 
 
-def test_deleting_what_is_gone_deletes_nothing(console, owner):
+def test_deleting_for_good_needs_a_reason(console, owner):
     asset = send(owner)
     act(console, "asset_erase", asset.pk, reason="")
     assert Asset.objects.filter(pk=asset.pk).exists()
+
+
+def test_what_is_gone_meanwhile_is_not_found(console, owner):
+    asset = send(owner)
+    assert Api(owner).delete(f"/api/assets/{asset.pk}").status_code == 204
+    for name in ("asset_take_down", "asset_put_back", "asset_erase"):
+        assert act(console, name, asset.pk, **REASON).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -374,6 +391,7 @@ def test_who_may_do_what(of_role, owner, role, may):
 def test_what_was_put_off_is_due_at_once(console, owner, media_root, django_capture_on_commit_callbacks):
     asset = send(owner)
     file = asset.content.renditions.first()
+    asset.content.renditions.all().delete()
     waiting = StrayFile.objects.create(storage=file.storage, key=file.key, attempts=3, due_at="2099-01-01T00:00Z")
     coming = StrayFile.objects.create(storage="local", key="files/aa/coming.webp", due_at="2099-01-01T00:00Z")
     with django_capture_on_commit_callbacks() as callbacks:

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.models import Membership, Organization
 from media import links
 from media.models import Asset, StoredContent, StrayFile
 from media.services import assets, strays
@@ -207,6 +208,16 @@ class TestStatus:
         assert told["limits"] == {"image_bytes": 10 * 2**20, "clip_bytes": 2**31, "body_bytes": 50 * 2**20}
         assert told["usage"]["organization"] == str(owner.organization_id)
         assert told["usage"]["used_bytes"] == StoredContent.objects.get().stored_bytes
+
+    def test_tells_a_member_of_their_teams_storage_and_nobody_else(self, local, owner, stranger, problem):
+        team = Organization.objects.create(name="The company").pk
+        Membership.objects.create(organization_id=team, user=owner.user, role="owner")
+        by_form(owner, picture(), organization=str(team))
+        path = f"/api/upload/status?organization={team}"
+        usage = Api(owner).get(path).json()["usage"]
+        assert (usage["organization"], usage["used_bytes"]) == (str(team), StoredContent.objects.get().stored_bytes)
+        assert problem(Api(stranger).get(path)) == (404, "NOT_FOUND")
+        assert problem(Api(owner).get("/api/upload/status?organization=x")) == (400, "VALIDATION_ERROR")
 
     def test_says_that_the_storage_is_away_and_no_more(self, s3, settings, owner):
         settings.MEDIA_STORAGE = "s3"

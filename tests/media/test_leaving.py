@@ -4,17 +4,21 @@ import io
 import zipfile
 from datetime import timedelta
 
+import django_rq
 import pytest
 from django.utils import timezone
+from rq.job import Job
 
 from accounts import services
 from accounts.models import DataExport, User
 from accounts.services import anonymisation, exports
+from media import tasks
 from media.models import Asset, Rendition, StoredContent, Upload
 from media.services import quota
 from media.storages import StorageError
 from tests.media.sending import assert_whole, body, by_form, confirmed, invited, look, lose, picture, sweep, wear
 from tests.own_data.conftest import read
+from tests.standins.cdn_server import CdnServer
 
 pytestmark = pytest.mark.django_db
 
@@ -32,6 +36,20 @@ def files(shelf, stranger):
     invitation = invited(stranger, picture(2)).json()
     assert shelf.put(invitation, picture(2)) in (200, 204)
     return [asset["url"] for asset in made]
+
+
+def test_a_cdn_forgets_the_files_of_who_has_left_at_once(
+    local, stranger, files, settings, django_capture_on_commit_callbacks
+):
+    with CdnServer() as cdn:
+        settings.CDN_BASE_URL = cdn.url
+        with django_capture_on_commit_callbacks(execute=True):
+            leave(stranger, days=0)
+        assert Job.fetch(django_rq.get_queue("media").job_ids[-1], django_rq.get_connection()).args == (stranger.id,)
+        tasks.purge_person_from_cdn(stranger.id)
+        public = Asset.objects.filter(owner_id=stranger.id, visibility="public")
+        assert {path.partition("?")[0] for path in cdn.purged} == {f"/media/{asset.key}" for asset in public}
+        assert len(cdn.purged) == 5 * 2
 
 
 def test_who_left_for_good_leaves_no_file(shelf, owner, stranger, files):

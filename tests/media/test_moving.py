@@ -8,13 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 import time_machine
 from django.core.management import CommandError, call_command
-from django.db import connections
+from django.db import connections, transaction
 from django.utils import timezone
 
 from common.models import new_id
@@ -242,6 +243,24 @@ class TestInterruptions:
         assert len(s3.keys()) == 1
         assert content_of(other) == b"other"
         assert [path for path in media_root.rglob("*") if path.is_file()] == []
+
+    def test_one_that_is_stopped_just_after_its_commit_loses_nothing(self, stored, s3, monkeypatch):
+        row = stored()
+
+        @contextmanager
+        def committed_and_stopped():
+            with transaction.atomic():
+                yield
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(moving, "transaction", SimpleNamespace(atomic=committed_and_stopped))
+            assert move().code == 130
+        strays.delete_due()
+        StrayFile.objects.update(due_at=timezone.now())
+        strays.delete_due()
+        assert content_of(row) == b"a picture"
+        assert (row.storage, s3.keys()) == ("s3", in_s3())
 
     def test_one_that_is_slower_than_it_may_be_starts_anew(self, stored, s3, monkeypatch):
         row = stored()

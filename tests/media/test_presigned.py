@@ -260,6 +260,19 @@ class TestConfirming:
             sweep(hours=3)
             assert shelf.keys() == set()
 
+    def test_what_was_refused_is_not_looked_at_again(self, shelf, owner, problem):
+        invitation = invited(owner, b"\xff\xd8\xff" + b"\x00" * 300, content_type="image/jpeg").json()
+        assert shelf.put(invitation, b"\xff\xd8\xff" + b"\x00" * 300, **{"Content-Type": "image/jpeg"}) in DONE
+        assert problem(confirmed(owner, invitation["key"]))[0] == 422
+        assert problem(confirmed(owner, invitation["key"])) == (410, "GONE")
+        sweep()
+        assert shelf.keys() == set()
+
+    def test_on_ipfs_nothing_stands_before_it_was_looked_at(self, ipfs, settings, owner):
+        settings.MEDIA_STORAGE = "ipfs"
+        key = invited(owner, picture()).json()["key"]
+        assert Upload.objects.get(key=key).storage == "local"
+
     def test_another_kind_of_picture_than_announced_is_fine(self, shelf, owner):
         assert shelf.send(owner, picture(suffix=".jpg")).status_code == 201
 

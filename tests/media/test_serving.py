@@ -10,6 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.services.sessions import end_session
+from accounts.tokens import read_access
 from media import links, registry
 from media.models import Asset, Rendition
 from tests.media.sending import BROWSER, assert_whole, body, by_form, forget, large, look, lose, path_of, picture
@@ -68,6 +70,17 @@ class TestPublic:
         assert "Cookie" not in headers.get("Vary", "")
         data = body(answer)
         assert int(headers["Content-Length"]) == len(data) == asset["size"]
+
+    def test_a_cdn_keeps_only_the_addresses_that_it_is_asked_to_forget(self, public):
+        for query, is_kept in (
+            ("?variant=small", True),
+            ("?download", False),
+            ("?x=1", False),
+            ("?variant=small&x", False),
+        ):
+            answer = look(public["url"] + query)
+            assert answer.status_code == 200
+            assert answer.headers["Cache-Control"].startswith("public") is is_kept, query
 
     def test_who_has_it_is_told_so(self, public):
         etag = look(public["url"]).headers["ETag"]
@@ -155,6 +168,20 @@ class TestPrivate:
         assert answer.status_code in (200, 302)
         assert answer.headers["Cache-Control"].startswith("private")
         assert body(answer)[8:12] == b"WEBP"
+
+    def test_its_owner_sees_it_by_their_token_and_nobody_else_by_theirs(self, shelf, owner, stranger):
+        asset = by_form(owner, picture(), visibility="private").json()
+        assert look(plain(asset["url"]), **owner.headers).status_code in (200, 302)
+        assert look(plain(asset["url"]), **stranger.headers).status_code == 404
+
+    def test_a_token_that_is_over_is_told_so_whether_or_not_there_is_a_file(
+        self, private, owner, django_capture_on_commit_callbacks
+    ):
+        with django_capture_on_commit_callbacks(execute=True):
+            end_session(session_id=read_access(owner.token).session_id, reason="sign_out")
+        for url in (plain(private["url"]), "/media/other/nothing"):
+            for headers in (owner.headers, {"Authorization": "Bearer nonsense"}):
+                assert look(url, **headers).status_code == 401
 
     def test_only_on_our_own_pages(self, private, owner):
         answer = look(plain(private["url"]), signed_in(owner))

@@ -106,9 +106,10 @@ def heard(monkeypatch):
 def send(film, tmp_path, site):
     """`send(owner, "card.mp4")`: a clip that has arrived and waits for its job; gives its asset."""
 
-    def arrive(person, name="card.mp4", *, purpose="other", data=None):
+    def arrive(person, name="card.mp4", *, purpose="other", visibility=None, data=None):
         data = film(name).read_bytes() if data is None else data
-        wanted = intake.use(owner_id=person.id, organization_id=person.organization_id, purpose=purpose)
+        whose = {"owner_id": person.id, "organization_id": person.organization_id}
+        wanted = intake.use(**whose, purpose=purpose, visibility=visibility)
         upload = Upload.objects.create(
             owner_id=person.id,
             organization_id=person.organization_id,

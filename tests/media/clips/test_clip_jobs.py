@@ -305,6 +305,17 @@ def test_the_same_clip_for_the_same_purpose_keeps_each_address_and_is_stored_onc
 
 
 @commits
+def test_the_same_clip_in_private_shares_no_file_with_a_public_one_on_ipfs(owner, send, ipfs, settings):
+    settings.MEDIA_STORAGE = "ipfs"
+    shared, own = send(owner), send(owner, visibility="private")
+    for asset in (shared, own):
+        tasks.work_on_clip(asset.content_id)
+    where = Rendition.objects.values_list("storage", flat=True).distinct()
+    assert set(where.filter(content__assets=shared)) == {"ipfs"}
+    assert set(where.filter(content__assets=own)) == {"local"}
+
+
+@commits
 def test_the_same_clip_finished_twice_at_once_is_stored_once(owner, send, halfway, site):
     first, second = send(owner), send(owner, purpose="generation")
     begun: list[bool] = []
@@ -319,6 +330,21 @@ def test_the_same_clip_finished_twice_at_once_is_stored_once(owner, send, halfwa
     content = StoredContent.objects.get()
     assert content.pk == second.content_id
     assert set(content.assets.values_list("pk", flat=True)) == {first.pk, second.pk}
+    settle(site)
+
+
+@commits
+def test_a_clip_that_is_taken_down_while_another_works_on_the_same_is_not_shown(
+    owner, stranger, staff, send, halfway, site
+):
+    shown, coming = send(stranger), send(owner)
+    tasks.work_on_clip(shown.content_id)
+    halfway(lambda: assets.take_down(asset=shown, actor=staff.user, reason="a test"))
+    shown.refresh_from_db()
+    tasks.work_on_clip(coming.content_id)
+    content = content_of(coming)
+    assert (content.status, content.sha256) == ("failed", "")
+    assert "taken down" in content.error
     settle(site)
 
 

@@ -23,7 +23,7 @@ test("a file is what the browser calls it, or else what its name says", () => {
   assert.deepEqual(kindOf(file("a", "image/jpeg")), { type: "image/jpeg", family: "image" });
   assert.deepEqual(kindOf(file("FILM.MKV", "")), { type: "video/x-matroska", family: "video" });
   assert.deepEqual(kindOf(file("a.m4a", "application/octet-stream")), { type: "audio/mp4", family: "audio" });
-  for (const other of [file("a.svg", "image/svg+xml"), file("a.txt", "text/plain"), file("", "")]) assert.equal(kindOf(other), null);
+  for (const other of [file("a.svg", "image/svg+xml"), file("a.txt", "text/plain"), file("", ""), file("constructor", "")]) assert.equal(kindOf(other), null);
 });
 
 test("what can't be taken is refused before it is sent", () => {
@@ -123,6 +123,40 @@ test("what only came too soon is tried again by itself", async () => {
   }
   await assert.rejects(patiently(async () => { throw { code: "CONFLICT", retry_after: 1 }; }, { pause }));
   assert.equal(waits.length, 6); // not for ever
+});
+
+test("while one waits to be sent again it can be stopped, and is not sent again", async () => {
+  const stop = new AbortController();
+  let tries = 0;
+  const attempt = async () => {
+    tries += 1;
+    throw { code: "NOT_READY", retry_after: 15 };
+  };
+  const onPause = () => setImmediate(() => stop.abort());
+  await assert.rejects(patiently(attempt, { signal: stop.signal, onPause }));
+  assert.equal(tries, 1);
+});
+
+test("one that has to be sent again is on its way again", () => {
+  const { calls, send } = held();
+  const upload = new Uploads({ send }).add(file("a"));
+  calls[0].options.onArrived();
+  calls[0].options.onPause();
+  calls[0].options.onProgress(0);
+  assert.deepEqual([upload.state, upload.sent], ["sending", 0]);
+});
+
+test("where the site takes nothing more for a while, the rest is not sent either", async () => {
+  const { calls, send } = held();
+  const uploads = new Uploads({ send });
+  const all = ["a", "b", "c", "d"].map((name) => uploads.add(file(name)));
+  calls[0].reject({ code: "RATE_LIMIT_EXCEEDED", retry_after: 1800 });
+  await settled();
+  assert.deepEqual(all.map((one) => one.state), ["failed", "sending", "failed", "failed"]);
+  assert.match(all[3].words, /30 minutes/);
+  assert.equal(calls.length, 2);
+  uploads.retry(all[3]);
+  assert.equal(calls.length, 3);
 });
 
 test("every problem of a file has words", () => {
