@@ -6,6 +6,7 @@ for what must stream.
 
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -28,13 +29,16 @@ keep_what_is_loaded()
 
 HTTP_THREADS = 10
 FILE_PATHS, FILE_THREADS, PIECES_AHEAD = ("/media/", "/admin/media/"), 4, 4
-BODY_SECONDS = 30
+BODY_THREADS = 4
+BODY_SECONDS, SLOWEST_BODY = 30, 16 * 1024  # bytes a second of what is longer than may be read ahead
 WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
 
 # The queue of an answer has no end, so that a thread never waits for who reads slowly; our answers are not that long.
 http = WSGIMiddleware(wsgi_application, workers=HTTP_THREADS, send_queue_size=0)  # type: ignore[arg-type]
 # Files are: a few pieces of each wait in memory, in threads that keep nobody else waiting.
 files = WSGIMiddleware(wsgi_application, workers=FILE_THREADS, send_queue_size=PIECES_AHEAD)  # type: ignore[arg-type]
+# Whoever sends more than is read ahead holds a thread while they do, but none that answers the others.
+arriving = WSGIMiddleware(wsgi_application, workers=BODY_THREADS, send_queue_size=0)  # type: ignore[arg-type]
 websocket = URLRouter([path("ws/", Socket.as_asgi())])
 
 
@@ -62,7 +66,8 @@ async def _http(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.body"})
         return
     if ahead[-1]["type"] == "http.request":  # otherwise the caller has gone
-        await http(scope, _again(ahead, receive), send)
+        threads = arriving if ahead[-1].get("more_body") else http
+        await threads(scope, _again(ahead, receive), send)
 
 
 async def _read_ahead(receive: Any) -> list[Any]:
@@ -76,11 +81,21 @@ async def _read_ahead(receive: Any) -> list[Any]:
 
 
 def _again(messages: list[Any], receive: Any) -> Callable[[], Awaitable[Any]]:
-    """`receive`, with these messages first."""
+    """`receive`, with these messages first. Who sends the rest too slowly counts as gone."""
     left = iter(messages)
+    until = time.monotonic() + BODY_SECONDS
 
     async def receive_again() -> Any:
-        return next(left, None) or await receive()
+        nonlocal until
+        if message := next(left, None):
+            return message
+        try:
+            async with asyncio.timeout(until - time.monotonic()):
+                message = await receive()
+        except TimeoutError:
+            return {"type": "http.disconnect"}
+        until += len(message.get("body", b"")) / SLOWEST_BODY
+        return message
 
     return receive_again
 

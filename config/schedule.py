@@ -33,6 +33,7 @@ SCHEDULE = [
     (media.tasks.delete_strays, "media", 60),
     (media.tasks.sweep_clips, "media", 30),
     (media.tasks.forget_uploads, "low", 3600),
+    (media.tasks.sweep_temporary, "low", 3600),
     (notifications.tasks.forget_old, "low", 86_400),
     (common.mail.tasks.sweep, "mail", 15),
     (common.mail.tasks.forget, "low", 86_400),

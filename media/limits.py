@@ -8,6 +8,7 @@ MOST_CLIP_BYTES = 2048 * MIB
 LARGEST_BODY = 50 * MIB
 LARGEST_JSON = MOST_IMAGE_BYTES * 4 // 3 + 64 * 1024  # a picture in base64, and the fields beside it
 ROOM_FOR_THE_REST = 64 * 1024  # boundaries, headers and the other fields of a form with one file
+TEMPORARY = "troupe-media-"  # how every temporary file begins, so that those of killed processes are found
 LONGEST_NAME = 200
 BATCH_AT_MOST = 50
 

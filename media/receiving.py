@@ -30,7 +30,7 @@ class Received:
 @contextmanager
 def received(pieces: Iterable[bytes], *, most: int, filename: str = "") -> Iterator[Received]:
     """Writes the pieces to a file that is gone at the end. Raises PayloadTooLarge beyond `most` bytes."""
-    with tempfile.NamedTemporaryFile(prefix="troupe-upload-", dir=settings.FILE_UPLOAD_TEMP_DIR) as file:
+    with tempfile.NamedTemporaryFile(prefix=limits.TEMPORARY, dir=settings.FILE_UPLOAD_TEMP_DIR) as file:
         digest, size = hashlib.sha256(), 0
         for piece in pieces:
             size += len(piece)

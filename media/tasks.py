@@ -2,7 +2,7 @@
 
 import uuid
 
-from media import cdn
+from media import cdn, leftovers
 from media.models import Asset, Visibility
 from media.services import clips, strays, uploads
 
@@ -31,6 +31,11 @@ def purge_person_from_cdn(user_id: uuid.UUID) -> None:
     """Makes the CDN forget every public file of somebody who has left."""
     for key in Asset.objects.filter(owner_id=user_id, visibility=Visibility.PUBLIC).values_list("key", flat=True):
         cdn.purge(key)
+
+
+def sweep_temporary() -> int:
+    """Removes what killed processes have left in this machine's folder for temporary files; returns how many."""
+    return leftovers.sweep_temporary()
 
 
 def forget_uploads() -> int:

@@ -92,7 +92,7 @@ def take_picture(wanted: Use, received: Received) -> Asset:
     quota.require_room(wanted.organization_id, 1)  # how much it takes is known when it is drawn
     with timing.step("scan"):
         scanning.scan(received.path)
-    with tempfile.TemporaryDirectory(prefix="troupe-drawing-") as folder:
+    with tempfile.TemporaryDirectory(prefix=limits.TEMPORARY) as folder:
         picture = _drawn(received.path, Path(folder), square=wanted.is_square)
         with timing.step("store"):
             return _store(wanted, received, picture)

@@ -19,6 +19,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
 from common.database import by_key, fetch_one
 from common.errors import Conflict
+from media import limits
 from media.models import Asset, Rendition, StoredContent, Visibility
 from media.services import strays
 from media.services.intake import file_key
@@ -136,7 +137,7 @@ def _still_there(row: Rendition) -> bool:
 
 def _copy_and_switch(row: Rendition, copy: strays.FileName, *, keep: bool) -> bool:
     storage, key = copy
-    with tempfile.TemporaryDirectory(prefix="troupe-moving-") as folder:
+    with tempfile.TemporaryDirectory(prefix=limits.TEMPORARY) as folder:
         path = Path(folder, "file")
         try:
             storage_of(row.storage).fetch(row.key, path)

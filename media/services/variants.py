@@ -7,7 +7,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from media import drawing
+from media import drawing, limits
 from media.models import Rendition, StoredContent
 from media.services import quota, strays
 from media.services.intake import file_key
@@ -48,7 +48,7 @@ def make(content_id: uuid.UUID, name: str) -> Rendition | None:
 
 
 def _make(content: StoredContent, original: Rendition, name: str, file: strays.FileName) -> Rendition:
-    with tempfile.TemporaryDirectory(prefix="troupe-variant-") as folder:
+    with tempfile.TemporaryDirectory(prefix=limits.TEMPORARY) as folder:
         source = Path(folder, "source")
         storage_of(original.storage).fetch(original.key, source)
         (drawn,) = drawing.draw(source, Path(folder), names=[name]).files

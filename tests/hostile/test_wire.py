@@ -128,6 +128,21 @@ def test_slow_bodies_hold_no_thread(connected, site, owner):
         tcp.close()
 
 
+def test_slow_large_bodies_hold_no_thread_that_answers(connected, site, owner):
+    """More than is read ahead has come, and the rest of it does not."""
+    form = b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 5000000\r\n\r\n--x\r\n"
+    head = b'Content-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+    signed_in = f"Authorization: Bearer {owner.token}\r\n".encode()
+    begun = b"POST /api/upload/file HTTP/1.1\r\n" + HOST + signed_in + form + head + b"x" * 2_000_000
+    slow = [connected(begun) for _ in range(3 * asgi.HTTP_THREADS)]
+    time.sleep(0.5)
+    started = time.monotonic()
+    assert Rest(site, owner).get("/api/wallet").status_code == 200
+    assert time.monotonic() - started < 5
+    for tcp in slow:
+        tcp.close()
+
+
 def test_slow_readers_hold_no_thread(site, owner):
     """They ask for the largest static file and read nothing of it."""
     from django.contrib.staticfiles import finders
@@ -215,6 +230,23 @@ class TestReadingAhead:
             await self.answers({"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"})
             == []
         )
+
+    async def test_who_goes_on_too_slowly_counts_as_gone(self, monkeypatch):
+        monkeypatch.setattr(asgi, "BODY_SECONDS", 0.05)
+        again = asgi._again([{"type": "http.request", "body": b"{", "more_body": True}], lambda: asyncio.sleep(5))
+        assert (await again())["body"] == b"{"
+        assert await again() == {"type": "http.disconnect"}
+
+    async def test_who_goes_on_fast_enough_is_heard_to_the_end(self, monkeypatch):
+        monkeypatch.setattr(asgi, "BODY_SECONDS", 0.3)
+        piece = {"type": "http.request", "body": b"x" * asgi.SLOWEST_BODY, "more_body": True}
+
+        async def receive() -> Any:
+            await asyncio.sleep(0.1)
+            return piece
+
+        again = asgi._again([], receive)
+        assert [await again() for _ in range(6)] == [piece] * 6
 
     async def test_no_more_than_is_too_much_is_kept(self):
         piece = {"type": "http.request", "body": b"x" * 300_000, "more_body": True}
